@@ -1,0 +1,1 @@
+//! The newcomer's whole loop, in a real browser.

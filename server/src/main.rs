@@ -1,0 +1,2 @@
+//! The one binary: web, workers, migrations, simulator.
+fn main() {}

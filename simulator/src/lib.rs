@@ -1,0 +1,1 @@
+//! Twilio on the wire: the whole loop without an account.
