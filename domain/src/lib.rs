@@ -3,11 +3,30 @@
 //! Every function takes `now`, randomness and limits as arguments. What is light runs in the browser as the very
 //! same code; zone data, number metadata and template rendering sit behind the `server` feature.
 
+pub mod audit;
+pub mod campaign;
 pub mod command;
+pub mod compliance;
+pub mod consent;
 pub mod filter;
+pub mod handset;
+pub mod ids;
 pub mod import;
+pub mod inbound;
+pub mod live;
+pub mod message;
+pub mod operator;
+pub mod overview;
+pub mod page;
 pub mod phone;
+pub mod problem;
 pub mod quiet_hours;
+pub mod rate;
+pub mod retry;
+pub mod segment;
+pub mod sender;
 pub mod sms;
 pub mod template;
+pub mod topic;
+pub mod user;
 pub mod zone;

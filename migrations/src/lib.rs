@@ -1,1 +1,49 @@
-//! The history of the tables; depends on nothing of ours, so that history stays frozen.
+//! The history of the tables. It depends on nothing of ours, so that history stays frozen.
+//!
+//! Tables are written as SQL, once for both databases: a few type names in braces are filled in by [`dialect`].
+
+pub use sea_orm_migration::prelude::{MigratorTrait, SchemaManager};
+use sea_orm_migration::prelude::{ConnectionTrait, DbErr, MigrationTrait, async_trait};
+
+mod dialect;
+mod m20261123_000001_people;
+mod m20261123_000002_content;
+mod m20261123_000003_campaigns;
+mod m20261123_000004_events;
+mod m20261123_000005_operators;
+mod m20261123_000006_imports;
+
+/// Applies and reverts the migrations.
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m20261123_000001_people::Migration),
+            Box::new(m20261123_000002_content::Migration),
+            Box::new(m20261123_000003_campaigns::Migration),
+            Box::new(m20261123_000004_events::Migration),
+            Box::new(m20261123_000005_operators::Migration),
+            Box::new(m20261123_000006_imports::Migration),
+        ]
+    }
+}
+
+/// Runs statements one after another, in this database's dialect.
+async fn run(manager: &SchemaManager<'_>, statements: &[&str]) -> Result<(), DbErr> {
+    for statement in statements {
+        if let Some(sql) = dialect::sql(statement, manager.get_database_backend()) {
+            manager.get_connection().execute_unprepared(&sql).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Drops tables, last made first.
+async fn drop_tables(manager: &SchemaManager<'_>, tables: &[&str]) -> Result<(), DbErr> {
+    for table in tables.iter().rev() {
+        manager.get_connection().execute_unprepared(&format!("DROP TABLE IF EXISTS {table}")).await?;
+    }
+    Ok(())
+}

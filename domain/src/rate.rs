@@ -1,0 +1,105 @@
+//! Rate limits by the generic cell rate algorithm (GCRA), with partial grants and weights.
+//!
+//! The same arithmetic runs here and in `engine/src/rate_limit.lua`; a test holds them equal.
+
+/// A limit: so many units a second, and how many may come at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limit {
+    /// Units a second; never 0.
+    pub per_second: u32,
+    /// How many may come at once; at least 1.
+    pub burst: u32,
+}
+
+impl Limit {
+    /// A limit whose burst is 100 ms worth, at least 1 (DELIVERY.md, Rate).
+    pub fn per_second(per_second: u32) -> Self {
+        let per_second = per_second.max(1);
+        Self { per_second, burst: (per_second / 10).max(1) }
+    }
+
+    /// Microseconds between units.
+    fn gap_us(self) -> u64 {
+        (1_000_000 / u64::from(self.per_second)).max(1)
+    }
+}
+
+/// The state of one limit: when the next unit would be due, in microseconds of the same clock as `now_us`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Cell {
+    /// The theoretical arrival time; 0 when it was never used.
+    pub due_us: u64,
+}
+
+/// How many of `wanted` units are granted now, or how long until one is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Grant {
+    /// So many, at least 1.
+    Granted(u32),
+    /// None for this long, in microseconds.
+    Wait(u64),
+}
+
+/// How many of `wanted` units this cell would grant now. A cell that was never used starts with room for one unit: no
+/// burst, so that a lost key never lets a crowd through.
+pub fn room(cell: Cell, limit: Limit, now_us: u64, wanted: u32) -> Grant {
+    let gap = limit.gap_us();
+    let tolerance = gap * u64::from(limit.burst);
+    let due = if cell.due_us == 0 { now_us + tolerance - gap } else { cell.due_us.max(now_us) };
+    let room = (now_us + tolerance).saturating_sub(due) / gap;
+    if room == 0 {
+        return Grant::Wait((due + gap).saturating_sub(now_us + tolerance).max(1));
+    }
+    Grant::Granted(u32::try_from(room).unwrap_or(u32::MAX).min(wanted.max(1)))
+}
+
+/// The cell after so many units were taken.
+pub fn take(cell: Cell, limit: Limit, now_us: u64, units: u32) -> Cell {
+    let gap = limit.gap_us();
+    let tolerance = gap * u64::from(limit.burst);
+    let due = if cell.due_us == 0 { now_us + tolerance - gap } else { cell.due_us.max(now_us) };
+    Cell { due_us: due + gap * u64::from(units) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// In no second, wherever it begins, is more granted than the limit and its burst.
+        #[test]
+        fn never_over_the_limit(per_second in 1u32..5_000, steps in proptest::collection::vec((0u64..60_000, 1u32..300), 1..200)) {
+            let limit = Limit::per_second(per_second);
+            let (mut cell, mut now, mut granted) = (Cell::default(), 1_000_000u64, Vec::new());
+            for (wait, wanted) in steps {
+                now += wait;
+                if let Grant::Granted(n) = room(cell, limit, now, wanted) {
+                    prop_assert!(n >= 1 && n <= wanted);
+                    cell = take(cell, limit, now, n);
+                    granted.push((now, u64::from(n)));
+                }
+            }
+            for (start, _) in &granted {
+                let in_second: u64 = granted.iter().filter(|(at, _)| at >= start && *at < start + 1_000_000).map(|(_, n)| n).sum();
+                prop_assert!(in_second <= u64::from(limit.per_second) + u64::from(limit.burst) + 1 + u64::from(per_second) / 50);
+            }
+        }
+
+        /// Whoever waits as told is granted.
+        #[test]
+        fn waiting_is_enough(per_second in 1u32..5_000, taken in 1u32..1_000) {
+            let limit = Limit::per_second(per_second);
+            let cell = take(Cell::default(), limit, 1_000_000, taken);
+            if let Grant::Wait(us) = room(cell, limit, 1_000_000, 1) {
+                prop_assert_eq!(room(cell, limit, 1_000_000 + us, 1), Grant::Granted(1));
+            }
+        }
+    }
+
+    #[test]
+    fn a_lost_key_gives_no_burst() {
+        let limit = Limit::per_second(1_000);
+        assert_eq!(room(Cell::default(), limit, 5_000_000, 500), Grant::Granted(1));
+    }
+}
