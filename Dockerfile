@@ -12,7 +12,7 @@ FROM debian:bookworm-slim
 RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates curl \
     && rm -rf /var/lib/apt/lists/* \
-    && useradd --system --uid 10001 --home-dir /data --create-home ese
+    && useradd --uid 10001 --home-dir /data --create-home --shell /usr/sbin/nologin ese
 COPY --from=build /out /opt/ese
 ENV DATA_DIR=/data LISTEN=0.0.0.0:3000 LEPTOS_SITE_ROOT=/opt/ese/site
 USER ese
