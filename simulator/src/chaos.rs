@@ -153,8 +153,6 @@ impl Chaos {
         let endings: f64 = self.outcomes.iter().map(|outcome| outcome.share).sum();
         let faults: f64 = self.faults().iter().map(|(share, _)| share).sum();
         let shares = [
-            ("the sum of outcomes", endings),
-            ("the sum of create faults", faults),
             ("rate_limited", self.rate_limited),
             ("server_error", self.server_error),
             ("server_error_after_accept", self.server_error_after_accept),
@@ -170,6 +168,10 @@ impl Chaos {
             ("read_receipts", self.read_receipts),
             ("list_error", self.list_error),
         ];
+        let sums = [
+            ("the sum of outcomes", endings),
+            ("the sum of create faults", faults),
+        ];
         if let Some((name, _)) = shares
             .into_iter()
             .chain(
@@ -177,6 +179,8 @@ impl Chaos {
                     .iter()
                     .map(|o| ("an outcome's share", o.share)),
             )
+            .chain(sums)
+            // Sums of shares such as 0.1 are not exact.
             .find(|(_, share)| !(0.0..=1.0 + 1e-9).contains(share))
         {
             return Err(ChaosError::Share(name));

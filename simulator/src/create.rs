@@ -7,7 +7,7 @@ use url::Url;
 
 use crate::{
     address::{Address, Channel},
-    config::Config,
+    config::{Config, Service},
     content::{self, Content},
     message::Status,
     opt_out::OptOuts,
@@ -126,16 +126,16 @@ impl Checks<'_> {
     fn sending(&self, form: &Form, to: &Address) -> Result<Sending, TwilioError> {
         let service = self.service(form)?;
         let Some(from) = form.filled("From") else {
-            let Some((sid, pool)) = service else {
+            let Some(service) = service else {
                 return Err(TwilioError::bad_request(
                     21603,
                     "A 'From' phone number is required",
                 ));
             };
-            let sender = self.pick(pool, to)?;
+            let sender = self.pick(&service.pool, to)?;
             return Ok(Sending {
                 sender,
-                service: Some(sid),
+                service: Some(service.sid.as_str().into()),
                 muted: false,
             });
         };
@@ -179,20 +179,19 @@ impl Checks<'_> {
         }
         Ok(Sending {
             sender: address.number,
-            service: service.map(|(sid, _)| sid),
+            service: service.map(|service| service.sid.as_str().into()),
             muted,
         })
     }
 
-    fn service(&self, form: &Form) -> Result<Option<(Arc<str>, &[String])>, TwilioError> {
+    fn service(&self, form: &Form) -> Result<Option<&Service>, TwilioError> {
         let Some(sid) = form.filled("MessagingServiceSid") else {
             return Ok(None);
         };
         let found = self.config.services.iter().find(|known| known.sid == sid);
-        let service = found.ok_or_else(|| {
-            TwilioError::bad_request(21701, "The Messaging Service does not exist")
-        })?;
-        Ok(Some((sid.into(), &service.pool)))
+        found
+            .map(Some)
+            .ok_or_else(|| TwilioError::bad_request(21701, "The Messaging Service does not exist"))
     }
 
     /// A person always hears from the same number of a pool, as with Twilio's sticky sender.

@@ -300,5 +300,18 @@ impl Simulator {
             ..State::new(&self.shared.config)
         };
         *state = fresh;
+        self.shared.quiet.notify_waiters();
+    }
+
+    /// Waits until every message has reached its end and every callback was made or given up.
+    /// Scheduled messages count as unfinished until they are released.
+    pub async fn settled(&self) {
+        loop {
+            let quiet = self.shared.quiet.notified();
+            if self.shared.lock().log.unfinished() == 0 {
+                return;
+            }
+            quiet.await;
+        }
     }
 }

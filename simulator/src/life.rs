@@ -348,6 +348,9 @@ impl Shared {
             message.pending -= 1;
             if message.pending == 0 {
                 state.log.finish(number);
+                if state.log.unfinished() == 0 {
+                    self.quiet.notify_waiters();
+                }
             }
         }
     }

@@ -163,6 +163,8 @@ pub(crate) struct Shared {
     /// One per webhook under way.
     pub slots: Arc<Semaphore>,
     pub wake: Notify,
+    /// Rung when the last unfinished message finishes.
+    pub quiet: Notify,
     pub closing: CancellationToken,
 }
 
@@ -180,6 +182,7 @@ impl Shared {
             client,
             callbacks,
             wake: Notify::new(),
+            quiet: Notify::new(),
             closing,
         }
     }
