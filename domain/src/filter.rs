@@ -108,10 +108,7 @@ pub struct Span {
 impl Span {
     /// The smallest span that covers both.
     pub fn to(self, other: Self) -> Self {
-        Self {
-            start: self.start.min(other.start),
-            end: self.end.max(other.end),
-        }
+        Self { start: self.start.min(other.start), end: self.end.max(other.end) }
     }
 }
 
@@ -131,12 +128,7 @@ pub struct FilterError {
 
 impl FilterError {
     fn new(span: Span, message: impl Into<String>) -> Self {
-        Self {
-            span,
-            message: message.into(),
-            suggestion: None,
-            expected: Vec::new(),
-        }
+        Self { span, message: message.into(), suggestion: None, expected: Vec::new() }
     }
 
     fn suggest(mut self, replacement: Option<impl Into<String>>) -> Self {
@@ -242,7 +234,7 @@ impl std::str::FromStr for Filter {
 fn too_long() -> FilterError {
     FilterError::new(
         Span::default(),
-        format!("A filter may have at most {MAX_TEXT_BYTES} bytes."),
+        format!("A filter may have at most {MAX_TEXT_BYTES} bytes, as written and in its canonical form."),
     )
 }
 
@@ -251,10 +243,7 @@ fn too_many_conditions(span: Span) -> FilterError {
 }
 
 fn too_deep(span: Span) -> FilterError {
-    FilterError::new(
-        span,
-        format!("Parentheses and \"not\" may be nested at most {MAX_DEPTH} deep."),
-    )
+    FilterError::new(span, format!("Parentheses and \"not\" may be nested at most {MAX_DEPTH} deep."))
 }
 
 fn number_limit() -> String {

@@ -57,12 +57,7 @@ impl PartialEq for Condition {
 
 impl From<Test> for Condition {
     fn from(test: Test) -> Self {
-        Self {
-            test,
-            span: Span::default(),
-            subject: Span::default(),
-            operand: Span::default(),
-        }
+        Self { test, span: Span::default(), subject: Span::default(), operand: Span::default() }
     }
 }
 
@@ -258,15 +253,8 @@ pub enum Behaviour {
 
 impl Behaviour {
     /// All of them.
-    pub const ALL: [Self; 7] = [
-        Self::Messaged,
-        Self::Delivered,
-        Self::Read,
-        Self::Failed,
-        Self::Replied,
-        Self::Joined,
-        Self::Imported,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Messaged, Self::Delivered, Self::Read, Self::Failed, Self::Replied, Self::Joined, Self::Imported];
 
     /// The word.
     pub const fn as_str(self) -> &'static str {

@@ -53,10 +53,7 @@ pub struct Schema {
 impl Schema {
     /// A schema that declares nothing and allows everything.
     pub fn open() -> Self {
-        Self {
-            open: true,
-            ..Self::default()
-        }
+        Self { open: true, ..Self::default() }
     }
 }
 
@@ -79,46 +76,29 @@ impl Schema {
             Expr::All(parts) => Expr::All(each(parts)?),
             Expr::Any(parts) => Expr::Any(each(parts)?),
             Expr::Not(inner) => Expr::Not(Box::new(self.expr(inner)?)),
-            Expr::Test(condition) => Expr::Test(Condition {
-                test: self.test(condition)?,
-                ..condition.clone()
-            }),
+            Expr::Test(condition) => Expr::Test(Condition { test: self.test(condition)?, ..condition.clone() }),
         })
     }
 
     fn test(&self, condition: &Condition) -> Result<Test, FilterError> {
         let mut test = condition.test.clone();
         match &mut test {
-            Test::Compare {
-                field: Field::Attribute(name),
-                comparison,
-                value,
-            } => {
+            Test::Compare { field: Field::Attribute(name), comparison, value } => {
                 if let Some(kind) = self.kind(name, condition)? {
                     *value = fit(name, kind, Some(*comparison), value, condition.operand)?;
                 }
             }
-            Test::OneOf {
-                field: Field::Attribute(name),
-                values,
-            } => {
+            Test::OneOf { field: Field::Attribute(name), values } => {
                 if let Some(kind) = self.kind(name, condition)? {
                     for value in values {
                         *value = fit(name, kind, None, value, condition.operand)?;
                     }
                 }
             }
-            Test::Presence {
-                field: Field::Attribute(name),
-                ..
-            } => {
+            Test::Presence { field: Field::Attribute(name), .. } => {
                 self.kind(name, condition)?;
             }
-            Test::Subscribed { topic }
-            | Test::Happened {
-                scope: Some(Scope::Topic(topic)),
-                ..
-            } => {
+            Test::Subscribed { topic } | Test::Happened { scope: Some(Scope::Topic(topic)), .. } => {
                 self.topic(topic, condition.operand)?;
             }
             _ => {}
@@ -149,9 +129,7 @@ impl Schema {
             _ => meant.to_owned(),
         });
         let known = self.attributes.keys().map(String::as_str).chain(built_in);
-        Err(FilterError::new(condition.subject, message)
-            .suggest(written)
-            .expect(known))
+        Err(FilterError::new(condition.subject, message).suggest(written).expect(known))
     }
 
     /// Turns the topic's keyword or name into its keyword.
@@ -161,10 +139,7 @@ impl Schema {
             return Ok(());
         }
         let lower = topic.to_lowercase();
-        if let Some((key, _)) = topics
-            .iter()
-            .find(|(key, name)| **key == lower || name.to_lowercase() == lower)
-        {
+        if let Some((key, _)) = topics.iter().find(|(key, name)| **key == lower || name.to_lowercase() == lower) {
             key.clone_into(topic);
             return Ok(());
         }
@@ -196,11 +171,7 @@ fn fit(
     };
     if !comparable {
         let sign = comparison.map_or("in", Comparison::as_str);
-        let message = format!(
-            "\"{}\" is {}, which does not go with \"{sign}\".",
-            name.as_str(),
-            kind.label()
-        );
+        let message = format!("\"{}\" is {}, which does not go with \"{sign}\".", name.as_str(), kind.label());
         return Err(FilterError::new(span, message));
     }
     let fitted = match (kind, value) {
@@ -210,11 +181,9 @@ fn fit(
         | (AttributeKind::Date, Literal::Date(_))
         | (AttributeKind::List, Literal::Text(_) | Literal::Number(_)) => Some(value.clone()),
         (AttributeKind::Text, Literal::Date(day)) => Some(Literal::Text(day.to_string())),
-        (AttributeKind::Number, Literal::Text(text)) if is_plain_decimal(text) => text
-            .parse()
-            .ok()
-            .filter(|number| number_fits(*number))
-            .map(Literal::Number),
+        (AttributeKind::Number, Literal::Text(text)) if is_plain_decimal(text) => {
+            text.parse().ok().filter(|number| number_fits(*number)).map(Literal::Number)
+        }
         (AttributeKind::Boolean, Literal::Text(text)) => text.to_ascii_lowercase().parse().ok().map(Literal::Boolean),
         (AttributeKind::Date, Literal::Text(text)) if iso_day(text) == Some(text) => {
             NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().map(Literal::Date)
@@ -222,12 +191,7 @@ fn fit(
         _ => None,
     };
     fitted.ok_or_else(|| {
-        let message = format!(
-            "\"{}\" is {}, and this is {}.",
-            name.as_str(),
-            kind.label(),
-            value.kind()
-        );
+        let message = format!("\"{}\" is {}, and this is {}.", name.as_str(), kind.label(), value.kind());
         let quoted = matches!(kind, AttributeKind::Text | AttributeKind::List) && comparison.is_some();
         let error = FilterError::new(span, message).expect([kind.label()]);
         error.suggest(quoted.then(|| quoted_form(value)))

@@ -64,18 +64,13 @@ pub struct Explanation {
 
 /// Whether the person matches.
 pub fn evaluate(filter: &Filter, facts: &Facts, now: DateTime<Utc>) -> bool {
-    filter
-        .expr()
-        .is_none_or(|expr| fold(expr, &mut |condition| holds(&condition.test, facts, now)))
+    filter.expr().is_none_or(|expr| fold(expr, &mut |condition| holds(&condition.test, facts, now)))
 }
 
 /// What every condition says of the person, in the order of the text.
 pub fn explain(filter: &Filter, facts: &Facts, now: DateTime<Utc>) -> Vec<Explanation> {
     let conditions = filter.conditions();
-    let verdicts: Vec<bool> = conditions
-        .iter()
-        .map(|condition| holds(&condition.test, facts, now))
-        .collect();
+    let verdicts: Vec<bool> = conditions.iter().map(|condition| holds(&condition.test, facts, now)).collect();
     let outcome = |flipped: Option<usize>| {
         filter.expr().is_none_or(|expr| {
             let mut index = 0;
@@ -121,21 +116,11 @@ fn fold_all(expr: &Expr, verdict: &mut impl FnMut(&Condition) -> bool) -> bool {
 
 fn holds(test: &Test, facts: &Facts, now: DateTime<Utc>) -> bool {
     match test {
-        Test::Compare {
-            field,
-            comparison,
-            value,
-        } => compare(field, *comparison, value, facts),
-        Test::OneOf { field, values } => values
-            .iter()
-            .any(|value| compare(field, Comparison::Equal, value, facts)),
+        Test::Compare { field, comparison, value } => compare(field, *comparison, value, facts),
+        Test::OneOf { field, values } => values.iter().any(|value| compare(field, Comparison::Equal, value, facts)),
         Test::Presence { field, set } => is_set(field, facts) == *set,
         Test::Subscribed { topic } => facts.subscriptions.contains(topic),
-        Test::Happened {
-            behaviour,
-            window,
-            scope,
-        } => {
+        Test::Happened { behaviour, window, scope } => {
             let happened = happened(*behaviour, *window, scope.as_ref(), facts, now);
             happened == window.is_none_or(|window| window.within)
         }
@@ -157,16 +142,10 @@ fn happened(
     }
     let in_scope = |one: &Occurrence| match scope {
         None => true,
-        Some(Scope::Campaign(name)) => one
-            .campaign
-            .as_ref()
-            .is_some_and(|found| found.eq_ignore_ascii_case(name)),
+        Some(Scope::Campaign(name)) => one.campaign.as_ref().is_some_and(|found| found.eq_ignore_ascii_case(name)),
         Some(Scope::Topic(key)) => one.topic.as_ref() == Some(key),
     };
-    facts
-        .occurrences
-        .iter()
-        .any(|one| one.behaviour == behaviour && recent(one.at) && in_scope(one))
+    facts.occurrences.iter().any(|one| one.behaviour == behaviour && recent(one.at) && in_scope(one))
 }
 
 /// The built-in text field's value, if the field is one.
@@ -200,10 +179,8 @@ fn values<'a>(name: &AttributeName, facts: &'a Facts) -> Vec<&'a Value> {
 fn compare(field: &Field, comparison: Comparison, literal: &Literal, facts: &Facts) -> bool {
     match (field, literal) {
         (Field::Attribute(name), _) => {
-            let verdicts: Vec<bool> = values(name, facts)
-                .into_iter()
-                .filter_map(|value| compare_json(value, comparison, literal))
-                .collect();
+            let verdicts: Vec<bool> =
+                values(name, facts).into_iter().filter_map(|value| compare_json(value, comparison, literal)).collect();
             match comparison {
                 Comparison::NotEqual => !verdicts.is_empty() && verdicts.into_iter().all(|verdict| verdict),
                 _ => verdicts.contains(&true),
@@ -226,11 +203,9 @@ fn compare(field: &Field, comparison: Comparison, literal: &Literal, facts: &Fac
 /// What the comparison says of one value; `None` if the value cannot be compared with the literal.
 fn compare_json(value: &Value, comparison: Comparison, literal: &Literal) -> Option<bool> {
     match (literal, value) {
-        (Literal::Text(wanted), Value::String(text)) => Some(compare_text(
-            &text.to_ascii_lowercase(),
-            comparison,
-            &wanted.to_ascii_lowercase(),
-        )),
+        (Literal::Text(wanted), Value::String(text)) => {
+            Some(compare_text(&text.to_ascii_lowercase(), comparison, &wanted.to_ascii_lowercase()))
+        }
         (Literal::Number(wanted), Value::Number(number)) => compare_number(number.as_f64()?, comparison, *wanted),
         (Literal::Number(wanted), Value::String(text)) if is_plain_decimal(text) => {
             compare_number(text.parse().ok()?, comparison, *wanted)
@@ -285,12 +260,7 @@ pub fn is_plain_decimal(text: &str) -> bool {
 /// that both databases can tell the same.
 pub fn iso_day(text: &str) -> Option<&str> {
     let day = text.get(..10)?;
-    let formed = day.bytes().enumerate().all(|(at, b)| {
-        if matches!(at, 4 | 7) {
-            b == b'-'
-        } else {
-            b.is_ascii_digit()
-        }
-    });
+    let formed =
+        day.bytes().enumerate().all(|(at, b)| if matches!(at, 4 | 7) { b == b'-' } else { b.is_ascii_digit() });
     (formed && matches!(text.as_bytes().get(10), None | Some(b'T' | b' '))).then_some(day)
 }

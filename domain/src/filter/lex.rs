@@ -87,28 +87,19 @@ impl<'a> Lexer<'a> {
                 '\\' => match chars.next() {
                     Some((_, c @ ('"' | '\'' | '\\'))) => text.push(c),
                     _ => {
-                        let span = Span {
-                            start: start + offset,
-                            end: start + offset + 1,
-                        };
+                        let span = Span { start: start + offset, end: start + offset + 1 };
                         let message = "A backslash stands before a quote or another backslash.";
                         return Err(FilterError::new(span, message).suggest(Some("\\\\")));
                     }
                 },
                 c if c.is_control() && !matches!(c, '\t' | '\n' | '\r') => {
-                    let span = Span {
-                        start: start + offset,
-                        end: start + offset + c.len_utf8(),
-                    };
+                    let span = Span { start: start + offset, end: start + offset + c.len_utf8() };
                     return Err(FilterError::new(span, "Text may not hold control characters."));
                 }
                 c => text.push(c),
             }
         }
-        let span = Span {
-            start,
-            end: self.text.len(),
-        };
+        let span = Span { start, end: self.text.len() };
         Err(FilterError::new(span, "This text has no closing quote.").expect([quote]))
     }
 
@@ -118,21 +109,14 @@ impl<'a> Lexer<'a> {
         let span = self.since(start);
         let quoted = Some(format!("\"{raw}\""));
         if raw.len() > 1 && raw[1..].contains('-') {
-            let day = (raw.len() == 10)
-                .then(|| NaiveDate::parse_from_str(raw, "%Y-%m-%d").ok())
-                .flatten();
+            let day = (raw.len() == 10).then(|| NaiveDate::parse_from_str(raw, "%Y-%m-%d").ok()).flatten();
             let message = "This is neither a number nor a date; a date looks like 2026-01-31.";
-            return day
-                .map(Token::Date)
-                .ok_or_else(|| FilterError::new(span, message).suggest(quoted));
+            return day.map(Token::Date).ok_or_else(|| FilterError::new(span, message).suggest(quoted));
         }
         let digits = raw.strip_prefix('-').unwrap_or(raw);
         let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
         if whole.is_empty() || fraction.is_empty() || fraction.contains('.') {
-            return Err(FilterError::new(
-                span,
-                "This is not a number; numbers look like 30 or -1.5.",
-            ));
+            return Err(FilterError::new(span, "This is not a number; numbers look like 30 or -1.5."));
         }
         if whole.len() > 1 && whole.starts_with('0') {
             let message = "A number has no leading zeros; digits that are not counted are text, in quotes.";
@@ -174,10 +158,7 @@ impl<'a> Lexer<'a> {
         ];
         let start = self.at;
         if let Some((foreign, ours)) = FOREIGN.iter().find(|(sign, _)| self.rest().starts_with(sign)) {
-            let span = Span {
-                start,
-                end: start + foreign.len(),
-            };
+            let span = Span { start, end: start + foreign.len() };
             let message = format!("\"{foreign}\" is not used here; write {ours}.");
             return Err(FilterError::new(span, message).suggest(Some(*ours)));
         }
@@ -186,20 +167,12 @@ impl<'a> Lexer<'a> {
             return Ok(token);
         }
         if first == '+' {
-            let raw = self
-                .skip(|c| c.is_ascii_digit() || matches!(c, '+' | ' ' | '-'))
-                .trim_end();
-            let span = Span {
-                start,
-                end: start + raw.len(),
-            };
+            let raw = self.skip(|c| c.is_ascii_digit() || matches!(c, '+' | ' ' | '-')).trim_end();
+            let span = Span { start, end: start + raw.len() };
             let message = "A phone number is text, in quotes.";
             return Err(FilterError::new(span, message).suggest(Some(format!("\"{raw}\""))));
         }
-        let span = Span {
-            start,
-            end: start + first.len_utf8(),
-        };
+        let span = Span { start, end: start + first.len_utf8() };
         Err(match first {
             '“' | '”' | '„' | '‘' | '’' | '`' => {
                 FilterError::new(span, "Text stands in straight quotes.").suggest(Some("\""))

@@ -14,11 +14,7 @@ pub(super) fn normalise(expr: Expr, depth: usize) -> Result<Option<Expr>, Filter
     let expr = match expr {
         Expr::Test(mut condition) => {
             match &mut condition.test {
-                Test::Subscribed { topic }
-                | Test::Happened {
-                    scope: Some(Scope::Topic(topic)),
-                    ..
-                } => {
+                Test::Subscribed { topic } | Test::Happened { scope: Some(Scope::Topic(topic)), .. } => {
                     topic.make_ascii_lowercase();
                 }
                 _ => {}
@@ -29,10 +25,7 @@ pub(super) fn normalise(expr: Expr, depth: usize) -> Result<Option<Expr>, Filter
             Some(Expr::Not(twice)) => *twice,
             Some(inner) => Expr::Not(Box::new(inner)),
             None => {
-                return Err(FilterError::new(
-                    Span::default(),
-                    "A filter that nobody can match says nothing.",
-                ));
+                return Err(FilterError::new(Span::default(), "A filter that nobody can match says nothing."));
             }
         },
         Expr::All(parts) => {
@@ -61,10 +54,7 @@ pub(super) fn normalise(expr: Expr, depth: usize) -> Result<Option<Expr>, Filter
             }
             match flat.len() {
                 0 => {
-                    return Err(FilterError::new(
-                        Span::default(),
-                        "An \"or\" needs at least one condition.",
-                    ));
+                    return Err(FilterError::new(Span::default(), "An \"or\" needs at least one condition."));
                 }
                 1 => flat.swap_remove(0),
                 _ => Expr::Any(flat),
@@ -78,11 +68,7 @@ impl Condition {
     /// Checks that it says something that every backend can answer.
     pub(super) fn validate(&self) -> Result<(), FilterError> {
         match &self.test {
-            Test::Compare {
-                field,
-                comparison,
-                value,
-            } => self.validate_value(field, Some(*comparison), value),
+            Test::Compare { field, comparison, value } => self.validate_value(field, Some(*comparison), value),
             Test::OneOf { field, values } => {
                 if values.is_empty() || values.len() > MAX_LIST_ITEMS {
                     let message = format!("\"in\" takes 1 to {MAX_LIST_ITEMS} values.");
@@ -97,10 +83,7 @@ impl Condition {
                 }
                 Ok(())
             }
-            Test::Presence {
-                field: Field::Consent(channel),
-                set,
-            } => {
+            Test::Presence { field: Field::Consent(channel), set } => {
                 let sign = if *set { "!=" } else { "=" };
                 let replacement = format!("consent.{channel} {sign} none");
                 let message = "Consent is always known; \"none\" is the state of someone who never said anything.";
@@ -108,11 +91,7 @@ impl Condition {
             }
             Test::Presence { .. } => Ok(()),
             Test::Subscribed { topic } => self.validate_text(topic),
-            Test::Happened {
-                behaviour,
-                window,
-                scope,
-            } => self.validate_behaviour(*behaviour, *window, scope.as_ref()),
+            Test::Happened { behaviour, window, scope } => self.validate_behaviour(*behaviour, *window, scope.as_ref()),
         }
     }
 
@@ -185,9 +164,9 @@ impl Condition {
             (Field::Attribute(_), _) => {}
         }
         match value {
-            Literal::Text(text) if text.is_empty() && comparison.is_some_and(Comparison::is_textual) => error(format!(
-                "\"{sign}\" needs some text; to ask whether there is a value, write \"is set\"."
-            )),
+            Literal::Text(text) if text.is_empty() && comparison.is_some_and(Comparison::is_textual) => {
+                error(format!("\"{sign}\" needs some text; to ask whether there is a value, write \"is set\"."))
+            }
             Literal::Text(text) if text.is_empty() => Ok(()),
             Literal::Text(text) => self.validate_text(text),
             other if comparison.is_some_and(Comparison::is_textual) => {

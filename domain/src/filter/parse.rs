@@ -48,12 +48,7 @@ pub fn parse(text: &str) -> Result<Filter, FilterError> {
     if tokens.len() == 1 {
         return Ok(Filter::EVERYONE);
     }
-    let mut parser = Parser {
-        tokens,
-        at: 0,
-        depth: 0,
-        conditions: 0,
-    };
+    let mut parser = Parser { tokens, at: 0, depth: 0, conditions: 0 };
     let expr = parser.any()?;
     if *parser.peek() != Token::End {
         return Err(parser.error("This should be the end, or \"and\" or \"or\".", &["and", "or"]));
@@ -120,17 +115,11 @@ impl Parser {
             Token::Word(word) => nearest(word, expected.iter().copied()),
             _ => None,
         };
-        FilterError::new(self.span(), message)
-            .suggest(suggestion)
-            .expect(expected.iter().copied())
+        FilterError::new(self.span(), message).suggest(suggestion).expect(expected.iter().copied())
     }
 
     fn expect_word(&mut self, word: &str) -> Result<(), FilterError> {
-        if self.eat_word(word) {
-            Ok(())
-        } else {
-            Err(self.error(&format!("\"{word}\" belongs here."), &[word]))
-        }
+        if self.eat_word(word) { Ok(()) } else { Err(self.error(&format!("\"{word}\" belongs here."), &[word])) }
     }
 
     fn any(&mut self) -> Result<Expr, FilterError> {
@@ -138,11 +127,7 @@ impl Parser {
         while self.eat_word("or") {
             parts.push(self.all()?);
         }
-        Ok(if parts.len() == 1 {
-            parts.swap_remove(0)
-        } else {
-            Expr::Any(parts)
-        })
+        Ok(if parts.len() == 1 { parts.swap_remove(0) } else { Expr::Any(parts) })
     }
 
     fn all(&mut self) -> Result<Expr, FilterError> {
@@ -150,11 +135,7 @@ impl Parser {
         while self.eat_word("and") {
             parts.push(self.unary()?);
         }
-        Ok(if parts.len() == 1 {
-            parts.swap_remove(0)
-        } else {
-            Expr::All(parts)
-        })
+        Ok(if parts.len() == 1 { parts.swap_remove(0) } else { Expr::All(parts) })
     }
 
     fn unary(&mut self) -> Result<Expr, FilterError> {
@@ -211,12 +192,7 @@ impl Parser {
                 }
             },
         };
-        let condition = Condition {
-            test,
-            span: start.to(self.before()),
-            subject,
-            operand,
-        };
+        let condition = Condition { test, span: start.to(self.before()), subject, operand };
         condition.validate()?;
         Ok(condition)
     }
@@ -265,11 +241,7 @@ impl Parser {
         let after = &self.tokens[(self.at + 1).min(self.tokens.len() - 1)].0;
         match after {
             Token::Sign(_) => return Ok(()),
-            Token::Word(next)
-                if ["in", "is", "starts"]
-                    .iter()
-                    .any(|known| next.eq_ignore_ascii_case(known)) =>
-            {
+            Token::Word(next) if ["in", "is", "starts"].iter().any(|known| next.eq_ignore_ascii_case(known)) => {
                 return Ok(());
             }
             _ => {}
@@ -282,9 +254,7 @@ impl Parser {
         match (meant, after) {
             (Some(meant), _) => {
                 let message = format!("\"{word}\" is not known here; did you mean \"{meant}\"?");
-                Err(FilterError::new(self.span(), message)
-                    .suggest(Some(meant))
-                    .expect(STARTS))
+                Err(FilterError::new(self.span(), message).suggest(Some(meant)).expect(STARTS))
             }
             (None, Token::Dot) => {
                 let message = "Only \"consent\" and \"attributes\" are followed by a dot.";
@@ -346,14 +316,7 @@ impl Parser {
 
     fn compare(&mut self, field: Field, comparison: Comparison) -> Result<(Test, Span), FilterError> {
         let value = self.value(&field)?;
-        Ok((
-            Test::Compare {
-                field,
-                comparison,
-                value,
-            },
-            self.before(),
-        ))
+        Ok((Test::Compare { field, comparison, value }, self.before()))
     }
 
     fn list(&mut self, field: &Field) -> Result<Vec<Literal>, FilterError> {
@@ -395,9 +358,7 @@ impl Parser {
             let states = ConsentState::ALL.iter().map(|state| state.as_str());
             return lower.parse().map(Literal::Consent).map_err(|_| {
                 let message = format!("\"{word}\" is not a state of consent.");
-                FilterError::new(span, message)
-                    .suggest(nearest(word, states.clone()))
-                    .expect(states)
+                FilterError::new(span, message).suggest(nearest(word, states.clone())).expect(states)
             });
         }
         match lower.as_str() {
@@ -420,9 +381,7 @@ impl Parser {
             }
             Token::Word(word) => {
                 let message = format!("In quotes, please: {what}.");
-                Err(FilterError::new(self.span(), message)
-                    .suggest(Some(Quoted(&word).to_string()))
-                    .expect(["text"]))
+                Err(FilterError::new(self.span(), message).suggest(Some(Quoted(&word).to_string())).expect(["text"]))
             }
             _ => Err(self.error(&format!("Here belongs {what}, in quotes."), &["text"])),
         }
@@ -440,11 +399,7 @@ impl Parser {
                 self.expect_word("topic")?;
                 scope = Some(Scope::Topic(self.text("the topic's keyword")?.to_ascii_lowercase()));
             } else {
-                return Ok(Test::Happened {
-                    behaviour,
-                    window,
-                    scope,
-                });
+                return Ok(Test::Happened { behaviour, window, scope });
             }
         }
     }

@@ -120,11 +120,7 @@ impl Display for Condition {
 impl Display for Test {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Compare {
-                field,
-                comparison,
-                value,
-            } => write!(f, "{field} {} {value}", comparison.as_str()),
+            Self::Compare { field, comparison, value } => write!(f, "{field} {} {value}", comparison.as_str()),
             Self::OneOf { field, values } => {
                 write!(f, "{field} in (")?;
                 for (index, value) in values.iter().enumerate() {
@@ -135,11 +131,7 @@ impl Display for Test {
             }
             Self::Presence { field, set } => write!(f, "{field} is {}set", if *set { "" } else { "not " }),
             Self::Subscribed { topic } => write!(f, "subscribed to {}", Quoted(topic)),
-            Self::Happened {
-                behaviour,
-                window,
-                scope,
-            } => {
+            Self::Happened { behaviour, window, scope } => {
                 behaviour.fmt(f)?;
                 window.map_or(Ok(()), |window| write!(f, " {window}"))?;
                 match scope {
@@ -165,12 +157,7 @@ impl Display for Window {
             Unit::Hours => "hour",
         };
         let plural = if self.amount == 1 { "" } else { "s" };
-        write!(
-            f,
-            "{}within {} {unit}{plural}",
-            if self.within { "" } else { "not " },
-            self.amount
-        )
+        write!(f, "{}within {} {unit}{plural}", if self.within { "" } else { "not " }, self.amount)
     }
 }
 

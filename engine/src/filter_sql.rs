@@ -1,0 +1,377 @@
+//! A filter as one SQL predicate over `users u`. It agrees with [`domain::filter::evaluate`] on every row: both halves
+//! of the rule are described in that module, and a property test holds them together.
+//!
+//! Whatever a person wrote travels as a parameter: values, names of attributes (as the operand of the JSON operator),
+//! topics and campaigns. The text holds only our own words and the numbers of message states.
+//!
+//! Every condition is true or false, never null, so that `NOT` of it is its opposite. An attribute is first looked at as
+//! the one value it mostly is; a list is unfolded only where there is one.
+//!
+//! Someone who was merged into another keeps their rows, so what happened to them counts for the one they became. That
+//! part is not correlated with `u`, and is computed once per statement; a partial index on `users (merged_into)` keeps it
+//! cheap where merges are rare.
+
+use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
+use domain::{
+    consent::ConsentState,
+    filter::{
+        AttributeName, Behaviour, Comparison, Condition, Expr, Field, Filter, FilterError, Literal, MAX_NUMBER_CHARS,
+        Scope, Test, Window,
+    },
+    phone::Channel,
+};
+use sea_orm::{DbBackend, Value};
+
+#[cfg(test)]
+mod tests;
+
+/// The predicate over the alias `u` of `users`, and its parameters, the first of which is `$first_param`. It does not
+/// leave out merged users: the caller's own `WHERE` does.
+///
+/// # Errors
+/// For `imported`: no table records yet which people an import created or changed.
+pub fn compile(
+    filter: &Filter,
+    backend: DbBackend,
+    now: DateTime<Utc>,
+    first_param: usize,
+) -> Result<(String, Vec<Value>), FilterError> {
+    let Some(expr) = filter.expr() else { return Ok(("TRUE".to_owned(), Vec::new())) };
+    let mut compiler = Compiler { postgres: backend == DbBackend::Postgres, now, first_param, values: Vec::new() };
+    let sql = compiler.expr(expr)?;
+    Ok((sql, compiler.values))
+}
+
+/// One JSON value as SQL: the expression of its type, and that of its text (PostgreSQL) or value (SQLite).
+struct Json {
+    kind: String,
+    value: String,
+}
+
+struct Compiler {
+    postgres: bool,
+    now: DateTime<Utc>,
+    first_param: usize,
+    values: Vec<Value>,
+}
+
+impl Compiler {
+    /// Adds a parameter and returns its placeholder, which may be used more than once.
+    fn param(&mut self, value: impl Into<Value>) -> String {
+        self.values.push(value.into());
+        format!("${}", self.first_param + self.values.len() - 1)
+    }
+
+    fn expr(&mut self, expr: &Expr) -> Result<String, FilterError> {
+        Ok(match expr {
+            Expr::All(parts) => self.group(parts, " AND ")?,
+            Expr::Any(parts) => self.group(parts, " OR ")?,
+            Expr::Not(inner) => format!("NOT ({})", self.expr(inner)?),
+            Expr::Test(condition) => self.condition(condition)?,
+        })
+    }
+
+    fn group(&mut self, parts: &[Expr], word: &str) -> Result<String, FilterError> {
+        let parts = parts.iter().map(|part| self.expr(part)).collect::<Result<Vec<_>, _>>()?;
+        Ok(format!("({})", parts.join(word)))
+    }
+
+    fn condition(&mut self, condition: &Condition) -> Result<String, FilterError> {
+        Ok(match &condition.test {
+            Test::Compare { field, comparison, value } => match (field, value) {
+                (Field::Consent(channel), Literal::Consent(state)) => {
+                    let wanted = |one: &ConsentState| (one == state) == (*comparison == Comparison::Equal);
+                    self.consent(*channel, wanted)
+                }
+                (Field::Created, Literal::Date(day)) => self.created(*comparison, *day),
+                (Field::Attribute(name), _) => self.attribute(name, *comparison, std::slice::from_ref(value)),
+                _ => self.column(field, *comparison, std::slice::from_ref(value)),
+            },
+            Test::OneOf { field, values } => match field {
+                Field::Consent(channel) => self.consent(*channel, |state| values.contains(&Literal::Consent(*state))),
+                Field::Attribute(name) => self.attribute(name, Comparison::Equal, values),
+                _ => self.column(field, Comparison::Equal, values),
+            },
+            Test::Presence { field, set } => {
+                let present = self.presence(field);
+                if *set { present } else { format!("NOT ({present})") }
+            }
+            Test::Subscribed { topic } => {
+                let key = self.param(topic.as_str());
+                format!(
+                    "EXISTS (SELECT 1 FROM subscriptions s JOIN topics t ON t.id = s.topic_id \
+                     WHERE s.user_id = u.id AND t.key = {key} AND s.state = 'subscribed')"
+                )
+            }
+            Test::Happened { behaviour, window, scope } => {
+                let happened = match behaviour {
+                    Behaviour::Joined => self.since("u.created_at", *window),
+                    Behaviour::Replied => {
+                        let recent = self.since("h.received_at", *window);
+                        self.history("inbound_messages", &recent)
+                    }
+                    Behaviour::Imported => return Err(not_recorded(condition)),
+                    Behaviour::Messaged | Behaviour::Delivered | Behaviour::Read | Behaviour::Failed => {
+                        self.messages(*behaviour, *window, scope.as_ref())
+                    }
+                };
+                if window.is_none_or(|window| window.within) { happened } else { format!("NOT ({happened})") }
+            }
+        })
+    }
+
+    /// A text column of `users`. Numbers are exact, and compared as they are so that their index serves.
+    fn column(&mut self, field: &Field, comparison: Comparison, values: &[Literal]) -> String {
+        let column = column_of(field);
+        let exact = matches!(field, Field::Phone);
+        let operand = match (exact, comparison == Comparison::Equal) {
+            (false, _) => self.folded(column),
+            (true, false) if self.postgres => format!("{column} COLLATE \"C\""),
+            (true, _) => column.to_owned(),
+        };
+        let params: Vec<String> = values
+            .iter()
+            .map(|value| match value {
+                Literal::Text(text) if exact => self.param(text.as_str()),
+                other => self.literal(other),
+            })
+            .collect();
+        format!("({column} IS NOT NULL AND {})", self.comparison(&operand, comparison, &params))
+    }
+
+    fn created(&mut self, comparison: Comparison, day: NaiveDate) -> String {
+        let start = |day: NaiveDate| day.and_time(NaiveTime::MIN).and_utc();
+        let this = start(day);
+        // A filter's dates end in 9998, so that there is always a next day.
+        let next = start(day.checked_add_days(Days::new(1)).unwrap_or(day));
+        match comparison {
+            Comparison::Less => format!("u.created_at < {}", self.param(this)),
+            Comparison::AtLeast => format!("u.created_at >= {}", self.param(this)),
+            Comparison::AtMost => format!("u.created_at < {}", self.param(next)),
+            Comparison::Greater => format!("u.created_at >= {}", self.param(next)),
+            Comparison::NotEqual => {
+                format!("(u.created_at < {} OR u.created_at >= {})", self.param(this), self.param(next))
+            }
+            Comparison::Equal | Comparison::Contains | Comparison::StartsWith => {
+                format!("(u.created_at >= {} AND u.created_at < {})", self.param(this), self.param(next))
+            }
+        }
+    }
+
+    /// Whether the state on the channel is a wanted one. A person without a row is in state `none`.
+    fn consent(&mut self, channel: Channel, wanted: impl Fn(&ConsentState) -> bool) -> String {
+        let missing_counts = wanted(&ConsentState::None);
+        let listed: Vec<_> = ConsentState::ALL.iter().filter(|state| wanted(state) != missing_counts).collect();
+        if listed.is_empty() {
+            return (if missing_counts { "TRUE" } else { "FALSE" }).to_owned();
+        }
+        let channel = self.param(channel.as_str());
+        let states: Vec<String> = listed.into_iter().map(|state| self.param(state.as_str())).collect();
+        format!(
+            "{}EXISTS (SELECT 1 FROM consents c WHERE c.user_id = u.id AND c.channel = {channel} AND c.state IN ({}))",
+            if missing_counts { "NOT " } else { "" },
+            states.join(", ")
+        )
+    }
+
+    /// Whether the instant lies in the window, seen from now.
+    fn since(&mut self, instant: &str, window: Option<Window>) -> String {
+        match window.and_then(|window| self.now.checked_sub_signed(window.length())) {
+            Some(since) => format!("{instant} >= {}", self.param(since)),
+            None => "TRUE".to_owned(),
+        }
+    }
+
+    fn messages(&mut self, behaviour: Behaviour, window: Option<Window>, scope: Option<&Scope>) -> String {
+        let states = behaviour.message_states().unwrap_or_default();
+        let ranks: Vec<String> = states.iter().map(|state| state.rank().to_string()).collect();
+        let mut wanted = format!("h.state IN ({}) AND {}", ranks.join(", "), self.since("h.updated_at", window));
+        match scope {
+            Some(Scope::Campaign(name)) => {
+                let name = self.param(name.to_ascii_lowercase());
+                let folded = self.folded("g.name");
+                wanted += &format!(" AND h.campaign_id IN (SELECT g.id FROM campaigns g WHERE {folded} = {name})");
+            }
+            Some(Scope::Topic(key)) => {
+                let key = self.param(key.as_str());
+                wanted += &format!(
+                    " AND h.campaign_id IN (SELECT g.id FROM campaigns g JOIN topics t ON t.id = g.topic_id \
+                     WHERE t.key = {key})"
+                );
+            }
+            None => {}
+        }
+        self.history("messages", &wanted)
+    }
+
+    /// Whether the table has a wanted row `h` of the person, or of one who was merged into them.
+    fn history(&self, table: &str, wanted: &str) -> String {
+        format!(
+            "(EXISTS (SELECT 1 FROM {table} h WHERE h.user_id = u.id AND {wanted}) \
+             OR u.id IN (SELECT o.merged_into FROM users o JOIN {table} h ON h.user_id = o.id \
+             WHERE o.merged_into IS NOT NULL AND {wanted}))"
+        )
+    }
+
+    fn presence(&mut self, field: &Field) -> String {
+        let Field::Attribute(name) = field else {
+            return match field {
+                Field::Created | Field::Consent(_) => "TRUE".to_owned(),
+                _ => format!("{} IS NOT NULL", column_of(field)),
+            };
+        };
+        let (whole, elements, element) = self.json(name);
+        format!(
+            "CASE WHEN {} = 'array' THEN EXISTS (SELECT 1 FROM {elements} WHERE {} <> 'null') \
+             ELSE coalesce({} <> 'null', FALSE) END",
+            whole.kind, element.kind, whole.kind
+        )
+    }
+
+    fn attribute(&mut self, name: &AttributeName, comparison: Comparison, values: &[Literal]) -> String {
+        let (whole, elements, element) = self.json(name);
+        let params: Vec<String> = values.iter().map(|value| self.literal(value)).collect();
+        let verdict = |json: &Json| self.comparison(&self.typed(json, &values[0]), comparison, &params);
+        let of_element = verdict(&element);
+        let of_list = if comparison == Comparison::NotEqual {
+            // Aggregates pass over null, which is the verdict on what cannot be compared.
+            let all = if self.postgres { "bool_and" } else { "min" };
+            format!("coalesce((SELECT {all}({of_element}) FROM {elements}), FALSE)")
+        } else {
+            format!("EXISTS (SELECT 1 FROM {elements} WHERE {of_element})")
+        };
+        format!("CASE WHEN {} = 'array' THEN {of_list} ELSE coalesce({}, FALSE) END", whole.kind, verdict(&whole))
+    }
+
+    /// The attribute as a whole, the table of its elements, and one element of that.
+    fn json(&mut self, name: &AttributeName) -> (Json, String, Json) {
+        if self.postgres {
+            let key = self.param(name.as_str());
+            let whole = Json {
+                kind: format!("jsonb_typeof(u.attributes -> {key}::text)"),
+                value: format!("(u.attributes ->> {key}::text)"),
+            };
+            let element = Json { kind: "jsonb_typeof(e.v)".to_owned(), value: "(e.v #>> '{}')".to_owned() };
+            (whole, format!("jsonb_array_elements(u.attributes -> {key}::text) AS e(v)"), element)
+        } else {
+            // A name holds no quote and no backslash, so that it needs no escape in the path.
+            let path = self.param(format!("$.\"{}\"", name.as_str()));
+            let whole = Json {
+                kind: format!("json_type(u.attributes, {path})"),
+                value: format!("json_extract(u.attributes, {path})"),
+            };
+            let element = Json { kind: "e.type".to_owned(), value: "e.value".to_owned() };
+            (whole, format!("json_each(u.attributes, {path}) AS e"), element)
+        }
+    }
+
+    /// The JSON value as the kind that the literal has; null where it cannot be compared with one.
+    fn typed(&self, json: &Json, literal: &Literal) -> String {
+        let Json { kind, value } = json;
+        let string = if self.postgres { "string" } else { "text" };
+        let folded = self.folded(value);
+        match literal {
+            Literal::Number(_) if self.postgres => format!(
+                "CASE {kind} WHEN 'number' THEN {value}::double precision WHEN 'string' THEN \
+                 CASE WHEN {} THEN {value}::double precision END END",
+                self.is_plain_decimal(value)
+            ),
+            Literal::Number(_) => format!(
+                "CASE WHEN {kind} IN ('integer', 'real') THEN CAST({value} AS REAL) WHEN {kind} = 'text' THEN \
+                 CASE WHEN {} THEN CAST({value} AS REAL) END END",
+                self.is_plain_decimal(value)
+            ),
+            Literal::Boolean(_) => {
+                let own = if self.postgres {
+                    format!("WHEN 'boolean' THEN {value} = 'true'")
+                } else {
+                    "WHEN 'true' THEN TRUE WHEN 'false' THEN FALSE".to_owned()
+                };
+                format!(
+                    "CASE {kind} {own} WHEN '{string}' THEN \
+                     CASE {folded} WHEN 'true' THEN TRUE WHEN 'false' THEN FALSE END END"
+                )
+            }
+            Literal::Date(_) => {
+                let (formed, day) = if self.postgres {
+                    (
+                        format!("{value} ~ '^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}($|[T ])'"),
+                        format!("left({value}, 10) COLLATE \"C\""),
+                    )
+                } else {
+                    let form = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]";
+                    let formed = format!("({value} GLOB '{form}' OR {value} GLOB '{form}[T ]*')");
+                    (formed, format!("substr({value}, 1, 10)"))
+                };
+                format!("CASE WHEN {kind} = '{string}' THEN CASE WHEN {formed} THEN {day} END END")
+            }
+            // No attribute is compared with a state of consent: `Filter` refuses it.
+            Literal::Text(_) | Literal::Consent(_) => format!("CASE WHEN {kind} = '{string}' THEN {folded} END"),
+        }
+    }
+
+    /// [`domain::filter::is_plain_decimal`] of a text expression.
+    fn is_plain_decimal(&self, value: &str) -> String {
+        if self.postgres {
+            return format!("length({value}) <= {MAX_NUMBER_CHARS} AND {value} ~ '^-?[0-9]+([.][0-9]+)?$'");
+        }
+        let unsigned = format!("substr({value}, 1 + ({value} GLOB '-*'))");
+        format!(
+            "length({value}) <= {MAX_NUMBER_CHARS} AND {unsigned} GLOB '[0-9]*' AND {unsigned} GLOB '*[0-9]' \
+             AND {unsigned} NOT GLOB '*[^0-9.]*' AND {unsigned} NOT GLOB '*.*.*'"
+        )
+    }
+
+    fn literal(&mut self, literal: &Literal) -> String {
+        match literal {
+            Literal::Text(text) => self.param(text.to_ascii_lowercase()),
+            Literal::Number(number) => self.param(*number),
+            Literal::Boolean(value) => self.param(*value),
+            Literal::Date(day) => self.param(day.to_string()),
+            Literal::Consent(state) => self.param(state.as_str()),
+        }
+    }
+
+    /// Text without its ASCII case. SQLite's `lower` knows no other; PostgreSQL's, under the collation `C`, neither.
+    fn folded(&self, text: &str) -> String {
+        if self.postgres { format!("lower({text} COLLATE \"C\")") } else { format!("lower({text})") }
+    }
+
+    fn comparison(&self, operand: &str, comparison: Comparison, params: &[String]) -> String {
+        if let [_, _, ..] = params {
+            return format!("{operand} IN ({})", params.join(", "));
+        }
+        let param = params.concat();
+        match comparison {
+            Comparison::Contains if self.postgres => format!("strpos({operand}, {param}) > 0"),
+            Comparison::Contains => format!("instr({operand}, {param}) > 0"),
+            Comparison::StartsWith if self.postgres => format!("starts_with({operand}, {param})"),
+            Comparison::StartsWith => format!("instr({operand}, {param}) = 1"),
+            Comparison::NotEqual => format!("{operand} <> {param}"),
+            Comparison::Equal | Comparison::Less | Comparison::AtMost | Comparison::Greater | Comparison::AtLeast => {
+                format!("{operand} {} {param}", comparison.as_str())
+            }
+        }
+    }
+}
+
+/// The text column that the field is.
+const fn column_of(field: &Field) -> &'static str {
+    match field {
+        Field::Phone => "u.phone",
+        Field::Name => "u.name",
+        Field::Locale => "u.locale",
+        Field::Zone => "u.zone",
+        Field::Created => "u.created_at",
+        Field::Consent(_) | Field::Attribute(_) => "NULL",
+    }
+}
+
+fn not_recorded(condition: &Condition) -> FilterError {
+    FilterError {
+        span: condition.span,
+        message: "Imports do not record yet whom they changed; \"joined\" tells when someone became known.".to_owned(),
+        suggestion: None,
+        expected: vec![Behaviour::Joined.as_str().to_owned()],
+    }
+}
