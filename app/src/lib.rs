@@ -1,1 +1,27 @@
 //! The dashboard: pages, components and server functions.
+//!
+//! Pages are rendered on the server and hydrated in the browser. Reading needs no script; what changes something calls a
+//! server function of [`api`], which calls one use case of the engine. No rule of the business is decided here.
+#![recursion_limit = "512"]
+
+pub mod api;
+mod components;
+mod format;
+mod keyboard;
+mod live;
+mod pages;
+mod routes;
+#[cfg(feature = "ssr")]
+mod shell;
+mod theme;
+
+pub use routes::App;
+#[cfg(feature = "ssr")]
+pub use shell::shell;
+
+/// Takes over the page that the server rendered.
+#[cfg(feature = "hydrate")]
+pub fn hydrate() {
+    console_error_panic_hook::set_once();
+    leptos::mount::hydrate_body(App);
+}
