@@ -307,7 +307,7 @@ mod tests {
             ("subscribe", false),
             ("unsubscribe offers", false),
         ] {
-            let command = parse(text).unwrap();
+            let command = parse(text).expect("a well-formed example");
             assert_eq!(answered_by_provider(Channel::Sms, &command, text), answered, "{text:?}");
             assert!(!answered_by_provider(Channel::Whatsapp, &command, text), "{text:?}");
         }

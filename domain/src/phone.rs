@@ -333,10 +333,10 @@ mod tests {
 
     #[test]
     fn debug_masks_and_serde_is_a_string() {
-        let phone = Phone::parse_e164("+14155552671").unwrap();
+        let phone = Phone::parse_e164("+14155552671").expect("a well-formed example");
         assert_eq!(format!("{phone:?}"), "+1415***2671");
-        assert_eq!(serde_json::to_string(&phone).unwrap(), "\"+14155552671\"");
-        assert_eq!(serde_json::from_str::<Phone>("\"+14155552671\"").unwrap(), phone);
+        assert_eq!(serde_json::to_string(&phone).expect("a well-formed example"), "\"+14155552671\"");
+        assert_eq!(serde_json::from_str::<Phone>("\"+14155552671\"").expect("a well-formed example"), phone);
         assert!(serde_json::from_str::<Phone>("\"14155552671\"").is_err());
         assert_eq!(format!("{:?}", Address::Phone(Channel::Whatsapp, phone)), "whatsapp:+1415***2671");
         assert_eq!(format!("{:?}", Address::WhatsappId("ID.4566546130240823".into())), "whatsapp:ID.***");
@@ -344,7 +344,7 @@ mod tests {
 
     #[test]
     fn addresses_round_trip() {
-        let phone = Phone::parse_e164("+4915112345678").unwrap();
+        let phone = Phone::parse_e164("+4915112345678").expect("a well-formed example");
         let parent = format!("DE.ENT.{}", "a".repeat(128));
         let cases = [
             ("+4915112345678".to_owned(), Address::Phone(Channel::Sms, phone.clone())),
@@ -389,7 +389,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_mask_hides_three_digits_or_more(text in "\\+[1-9][0-9]{6,14}") {
-            let phone = Phone::parse_e164(&text).unwrap();
+            let phone = Phone::parse_e164(&text).expect("a well-formed example");
             let shown = phone.masked().bytes().filter(u8::is_ascii_digit).count();
             prop_assert!(shown + 3 <= phone.digits().len());
             let debug = format!("{phone:?}");

@@ -16,9 +16,11 @@ mod lint;
 mod parse;
 #[cfg(feature = "server")]
 pub mod reference;
+mod view;
 
 pub use content::{ContentError, ContentTemplate, content_variables};
 pub use lint::{Finding, LintOptions, Severity};
+pub use view::{TemplateForm, TemplateView};
 
 /// The most characters of a template's text.
 pub const MAX_TEMPLATE_CHARS: usize = 4096;
@@ -203,7 +205,7 @@ mod tests {
 
     fn check(text: &str, vars: &[(&str, &str)], expected: Result<&str, &str>) {
         let found = Template::parse(text)
-            .unwrap()
+            .expect("a well-formed example")
             .render(|name| vars.iter().find(|(key, _)| *key == name).map(|(_, value)| Cow::Borrowed(*value)));
         assert_eq!(found.as_deref().map_err(|missing| missing.name.as_str()), expected, "{text:?} with {vars:?}");
     }
@@ -244,7 +246,8 @@ mod tests {
 
     #[test]
     fn variables_are_listed_once() {
-        let template = Template::parse("{{ a }} {{ b | default('x') }} {{ a }} {{ c.d }} {{ b }}").unwrap();
+        let template =
+            Template::parse("{{ a }} {{ b | default('x') }} {{ a }} {{ c.d }} {{ b }}").expect("a well-formed example");
         assert_eq!(template.variables(), ["a", "b", "c.d"]);
         assert_eq!(template.required(), ["a", "c.d", "b"]);
     }

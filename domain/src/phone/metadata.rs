@@ -286,7 +286,7 @@ mod tests {
             ("+80012345678", None, NumberKind::TollFree),
             ("+9991234567", None, NumberKind::Unknown),
         ] {
-            let phone = Phone::parse_e164(number).unwrap();
+            let phone = Phone::parse_e164(number).expect("a well-formed example");
             assert_eq!((region(&phone).as_deref(), number_kind(&phone)), (country, kind), "{number}");
         }
     }

@@ -192,7 +192,7 @@ mod tests {
     const QUIET: LintOptions = LintOptions { marketing: false, sms: false };
 
     fn check(text: &str, options: LintOptions, expected: &[(Severity, Option<usize>, &str)]) {
-        let found = Template::parse(text).unwrap().lint(&["name", "attributes.city"], options);
+        let found = Template::parse(text).expect("a well-formed example").lint(&["name", "attributes.city"], options);
         let matches = found.len() == expected.len()
             && found.iter().zip(expected).all(|(finding, (severity, at, words))| {
                 finding.severity == *severity && finding.at == *at && finding.message.contains(words)
