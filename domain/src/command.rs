@@ -1,7 +1,7 @@
 //! What a person's message asks for: STOP, START, HELP, or a topic.
 //!
-//! A keyword counts only as the whole message (TWILIO.md 10). Messages that merely sound like an opt-out go to a person:
-//! [`looks_like_opt_out`].
+//! A keyword counts only as the whole message (TWILIO.md 10). Messages that merely sound like an opt-out go to a
+//! person: [`looks_like_opt_out`].
 
 use crate::{phone::Channel, topic::valid_key};
 

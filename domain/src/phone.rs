@@ -104,7 +104,7 @@ pub enum PhoneError {
     NotANumber,
     /// A spreadsheet wrote the number as `9.477E+10`: its last digits are lost.
     #[error(
-        "a spreadsheet rounded this number (as in 9.477E+10), and its last digits are lost; format the column as text and export again"
+        "a spreadsheet rounded this number (as in 9.477E+10) and lost its last digits; format the column as text, export again"
     )]
     ScientificNotation,
     /// More than one number in one place.

@@ -192,11 +192,11 @@ mod tests {
             ("+12082005550", "America/Boise America/Los_Angeles"),
             ("+12082015550", "America/Denver"),
             ("+4915112345678", "Europe/Berlin"),
-            ("+919123456789", "Asia/Kolkata"),
+            ("+919123456789", "Asia/Calcutta"),
             ("+80012345678", "UTC"),
         ] {
             let names: Vec<&str> = zones_of(&phone(number)).iter().map(Zone::name).collect();
-            assert_eq!(names.join(" "), expected.replace("Asia/Kolkata", names[0]), "{number}");
+            assert_eq!(names.join(" "), expected, "{number}");
         }
         assert!(zones_of(&phone("+18005550123")).len() > 10);
     }
