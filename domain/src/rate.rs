@@ -61,6 +61,16 @@ pub fn take(cell: Cell, limit: Limit, now_us: u64, units: u32) -> Cell {
     Cell { due_us: due + gap * u64::from(units) }
 }
 
+/// The cell after further units were charged, or, below 0, given back.
+pub fn adjust(cell: Cell, limit: Limit, now_us: u64, units: i64) -> Cell {
+    let count = u32::try_from(units.unsigned_abs()).unwrap_or(u32::MAX);
+    if units >= 0 {
+        return take(cell, limit, now_us, count);
+    }
+    // A cell that was used is never reset to "never used".
+    Cell { due_us: cell.due_us.saturating_sub(limit.gap_us() * u64::from(count)).max(1) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

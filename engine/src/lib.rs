@@ -1,1 +1,76 @@
 //! Every use case; the only crate that speaks SQL, Redis and outgoing HTTP.
+//!
+//! Each behaviour is one public function in the module of its noun. REST handlers, server functions and worker jobs are
+//! short callers of it.
+
+pub mod actor;
+pub mod audit;
+pub mod campaigns;
+pub mod clock;
+pub mod consequences;
+pub mod consents;
+pub mod db;
+pub mod delivery;
+mod entity;
+pub mod error;
+pub mod events;
+pub mod expansion;
+pub mod filter_sql;
+pub mod imports;
+pub mod inbound;
+pub mod jobs;
+pub mod limits;
+pub mod live;
+pub mod messages;
+pub mod operators;
+pub mod overview;
+pub mod phones;
+pub mod provider;
+pub mod queue;
+pub mod rate_limit;
+pub mod receipts;
+pub mod reconcile;
+pub mod segments;
+pub mod senders;
+pub mod subscriptions;
+pub mod settings;
+pub mod states;
+pub mod suppressions;
+pub mod sweep;
+pub mod templates;
+#[cfg(feature = "testing")]
+pub mod testing;
+pub mod topics;
+pub mod twilio;
+pub mod users;
+pub mod workers;
+
+pub use actor::{Actor, Client};
+pub use clock::Clock;
+pub use db::Db;
+pub use error::{Error, Result};
+pub use limits::Limits;
+pub use queue::{Doorbell, Queue};
+
+use std::sync::Arc;
+
+/// Everything a use case needs. Cheap to clone; holds no logic.
+#[derive(Clone)]
+pub struct Engine {
+    /// The database: the truth and the queue.
+    pub db: Db,
+    /// Doorbells that say "there is work".
+    pub queue: Queue,
+    /// Who carries our messages.
+    pub provider: Arc<dyn provider::Provider>,
+    /// Rate limits, shared by all workers.
+    pub rates: rate_limit::Rates,
+    /// What this process is sending now.
+    pub slots: delivery::Slots,
+    /// Hints to open pages.
+    pub live: live::Live,
+    /// Time and new ids.
+    pub clock: Clock,
+    /// Bounds and delays.
+    pub limits: Arc<Limits>,
+}

@@ -21,6 +21,8 @@ const TABLES: &[&str] = &[
     "decisions",
     "decision_stats",
     "error_stats",
+    "throughput",
+    "day_stats",
     "dead_letters",
 ];
 
@@ -156,6 +158,21 @@ const UP: &[&str] = &[
         code integer NOT NULL,
         count bigint NOT NULL,
         PRIMARY KEY (campaign_id, code)
+    ){clustered}",
+    // How many messages the provider took in each second: the rate now, and the chart of a campaign.
+    "CREATE TABLE throughput (
+        campaign_id {uuid} NOT NULL,
+        second bigint NOT NULL,
+        count bigint NOT NULL,
+        PRIMARY KEY (campaign_id, second)
+    ){clustered}",
+    // Figures by day (UTC), for the overview; sharded like the balance.
+    "CREATE TABLE day_stats (
+        day text NOT NULL,
+        figure text NOT NULL CHECK (figure IN ('sent', 'delivered', 'read', 'failed', 'replies', 'opt_outs')),
+        shard smallint NOT NULL,
+        count bigint NOT NULL,
+        PRIMARY KEY (day, figure, shard)
     ){clustered}",
     "CREATE TABLE dead_letters (
         id {uuid} NOT NULL PRIMARY KEY,

@@ -32,6 +32,8 @@ const UP: &[&str] = &[
         sid {uuid} NOT NULL,
         status smallint NOT NULL,
         error_code integer NOT NULL,
+        mm boolean NOT NULL,
+        channel text NOT NULL CHECK (channel IN ('sms', 'whatsapp')),
         at {time} NOT NULL
     )",
     "CREATE INDEX unbound_receipts_sid ON unbound_receipts (sid)",

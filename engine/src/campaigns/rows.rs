@@ -1,0 +1,207 @@
+//! A campaign's row, and its two ways: in and out.
+
+use crate::{Engine, Error, Result, db, values};
+use chrono::{DateTime, Utc};
+use domain::{
+    campaign::{Audience, Campaign, CampaignForm, CampaignStatus},
+    ids::{CampaignId, SegmentId, SenderId, TemplateId, TopicId},
+};
+use sea_orm::{ConnectionTrait, FromQueryResult};
+use uuid::Uuid;
+
+/// A campaign's row, with the names of what it points to.
+#[derive(Debug, Clone, FromQueryResult)]
+pub(crate) struct CampaignRecord {
+    pub id: Uuid,
+    pub name: String,
+    pub kind: String,
+    pub status: String,
+    pub status_reason: Option<String>,
+    pub sender_id: Option<Uuid>,
+    pub template_id: Option<Uuid>,
+    pub template_version: Option<i32>,
+    pub topic_id: Option<Uuid>,
+    pub segment_id: Option<Uuid>,
+    pub filter: String,
+    pub frozen_filter: Option<String>,
+    pub audience_hash: Option<String>,
+    pub rate_per_second: Option<i32>,
+    pub not_before: Option<String>,
+    pub not_after: Option<String>,
+    pub unknown_policy: String,
+    pub start_deadline_minutes: i32,
+    pub scheduled_at: Option<DateTime<Utc>>,
+    pub launched_at: Option<DateTime<Utc>>,
+    pub finished_at: Option<DateTime<Utc>>,
+    pub expansion_cursor: Option<Uuid>,
+    pub expansion_seq: i64,
+    pub expanded: bool,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+    pub channel: Option<String>,
+    pub sender_name: Option<String>,
+    pub template_name: Option<String>,
+}
+
+const SELECT: &str = "SELECT c.id, c.name, c.kind, c.status, c.status_reason, c.sender_id, c.template_id, c.template_version,
+        c.topic_id, c.segment_id, c.filter, c.frozen_filter, c.audience_hash, c.rate_per_second, c.not_before,
+        c.not_after, c.unknown_policy, c.start_deadline_minutes, c.scheduled_at, c.launched_at, c.finished_at,
+        c.expansion_cursor, c.expansion_seq, c.expanded, c.created_at, c.updated_at,
+        s.channel AS channel, s.name AS sender_name, t.name AS template_name
+    FROM campaigns c LEFT JOIN senders s ON s.id = c.sender_id LEFT JOIN templates t ON t.id = c.template_id";
+
+/// Reads one campaign.
+pub(crate) async fn load<C: ConnectionTrait>(conn: &C, id: CampaignId) -> Result<CampaignRecord> {
+    db::one(conn, &format!("{SELECT} WHERE c.id = $1"), values![id.0])
+        .await?
+        .ok_or(Error::NotFound { what: "campaign" })
+}
+
+/// Locks one campaign against change, then reads it.
+pub(crate) async fn load_for_update<C: ConnectionTrait>(conn: &C, id: CampaignId) -> Result<CampaignRecord> {
+    let lock = db::lock(conn);
+    let _: Option<String> =
+        db::scalar(conn, &format!("SELECT status AS value FROM campaigns WHERE id = $1{lock}"), values![id.0]).await?;
+    load(conn, id).await
+}
+
+/// Reads a page of campaigns, newest first.
+pub(crate) async fn list<C: ConnectionTrait>(
+    conn: &C,
+    status: Option<CampaignStatus>,
+    before: Uuid,
+    limit: i64,
+) -> Result<Vec<CampaignRecord>> {
+    let status = status.map(CampaignStatus::as_str);
+    db::all(
+        conn,
+        &format!(
+            "{SELECT} WHERE c.kind = 'bulk' AND c.id < $1 AND ($2 IS NULL OR c.status = $2) ORDER BY c.id DESC LIMIT $3"
+        ),
+        values![before, status, limit],
+    )
+    .await
+}
+
+/// Stores a new draft.
+pub(crate) async fn insert<C: ConnectionTrait>(
+    engine: &Engine,
+    conn: &C,
+    id: CampaignId,
+    form: &CampaignForm,
+) -> Result<()> {
+    let now = engine.clock.now();
+    db::exec(
+        conn,
+        "INSERT INTO campaigns (id, name, kind, status, sender_id, template_id, topic_id, segment_id, filter,
+            rate_per_second, not_before, not_after, unknown_policy, start_deadline_minutes, created_at, updated_at)
+         VALUES ($1, $2, 'bulk', 'draft', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13)",
+        values![
+            id.0,
+            form.name.trim(),
+            form.sender.map(Uuid::from),
+            form.template.map(Uuid::from),
+            form.topic.map(Uuid::from),
+            form.audience.segment.map(Uuid::from),
+            form.audience.filter.trim(),
+            rate(form),
+            form.not_before.clone(),
+            form.not_after.clone(),
+            form.unknown_policy.as_str(),
+            deadline(form),
+            now
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Stores what an operator changed.
+pub(crate) async fn update<C: ConnectionTrait>(
+    engine: &Engine,
+    conn: &C,
+    id: CampaignId,
+    form: &CampaignForm,
+) -> Result<()> {
+    db::exec(
+        conn,
+        "UPDATE campaigns SET name = $2, sender_id = $3, template_id = $4, topic_id = $5, segment_id = $6, filter = $7,
+            rate_per_second = $8, not_before = $9, not_after = $10, unknown_policy = $11, start_deadline_minutes = $12,
+            updated_at = $13
+         WHERE id = $1",
+        values![
+            id.0,
+            form.name.trim(),
+            form.sender.map(Uuid::from),
+            form.template.map(Uuid::from),
+            form.topic.map(Uuid::from),
+            form.audience.segment.map(Uuid::from),
+            form.audience.filter.trim(),
+            rate(form),
+            form.not_before.clone(),
+            form.not_after.clone(),
+            form.unknown_policy.as_str(),
+            deadline(form),
+            engine.clock.now()
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+fn rate(form: &CampaignForm) -> Option<i32> {
+    form.rate_per_second.map(|rate| i32::try_from(rate).unwrap_or(i32::MAX))
+}
+
+fn deadline(form: &CampaignForm) -> i32 {
+    i32::try_from(form.start_deadline_minutes).unwrap_or(i32::MAX)
+}
+
+impl CampaignRecord {
+    /// The id.
+    pub fn campaign_id(&self) -> CampaignId {
+        CampaignId(self.id)
+    }
+
+    /// The status.
+    pub fn status(&self) -> Result<CampaignStatus> {
+        Ok(self.status.parse()?)
+    }
+
+    /// What the operator entered.
+    pub fn form(&self) -> Result<CampaignForm> {
+        Ok(CampaignForm {
+            name: self.name.clone(),
+            sender: self.sender_id.map(SenderId),
+            template: self.template_id.map(TemplateId),
+            topic: self.topic_id.map(TopicId),
+            audience: Audience { segment: self.segment_id.map(SegmentId), filter: self.filter.clone() },
+            rate_per_second: self.rate_per_second.and_then(|rate| u32::try_from(rate).ok()),
+            not_before: self.not_before.clone(),
+            not_after: self.not_after.clone(),
+            start_deadline_minutes: u32::try_from(self.start_deadline_minutes).unwrap_or(0),
+            unknown_policy: self.unknown_policy.parse()?,
+        })
+    }
+
+    /// As the rest of the system knows it.
+    pub fn into_campaign(self) -> Result<Campaign> {
+        Ok(Campaign {
+            id: self.campaign_id(),
+            kind: self.kind.parse()?,
+            status: self.status()?,
+            form: self.form()?,
+            channel: self.channel.as_deref().map(str::parse).transpose().map_err(Error::internal)?,
+            status_reason: self.status_reason,
+            sender_name: self.sender_name,
+            template_name: self.template_name,
+            template_version: self.template_version,
+            audience_hash: self.audience_hash,
+            scheduled_at: self.scheduled_at,
+            launched_at: self.launched_at,
+            finished_at: self.finished_at,
+            created_at: self.created_at,
+            updated_at: self.updated_at,
+        })
+    }
+}

@@ -1,0 +1,249 @@
+//! The database: connections, transactions, and the few pieces of SQL that differ between the two.
+//!
+//! Nothing outside this file and its two siblings asks which database it is. Statements use `$1` placeholders, which both
+//! drivers take; bulk statements take one JSON array and unfold it with [`rows`].
+
+mod postgres;
+mod sqlite;
+
+use crate::error::{Error, Result};
+use chrono::{DateTime, Utc};
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, FromQueryResult, Statement, TransactionTrait,
+    Value,
+};
+use std::path::PathBuf;
+
+/// A transaction.
+pub type Tx = DatabaseTransaction;
+
+/// Where the database is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Location {
+    /// A SQLite file.
+    Sqlite(PathBuf),
+    /// A PostgreSQL URL.
+    Postgres(String),
+}
+
+/// How many connections may be open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pools {
+    /// For reading (on PostgreSQL for everything), 1 to 200.
+    pub connections: u32,
+    /// How long to wait for one, in seconds.
+    pub acquire_seconds: u64,
+}
+
+impl Default for Pools {
+    fn default() -> Self {
+        Self { connections: 16, acquire_seconds: 5 }
+    }
+}
+
+/// The database. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Db {
+    read: DatabaseConnection,
+    write: DatabaseConnection,
+    bulk: DatabaseConnection,
+}
+
+impl Db {
+    /// Opens the database.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when it cannot be reached.
+    pub async fn connect(location: &Location, pools: Pools) -> Result<Self> {
+        match location {
+            Location::Sqlite(path) => sqlite::connect(path, pools).await,
+            Location::Postgres(url) => postgres::connect(url, pools).await,
+        }
+    }
+
+    /// For reading outside a transaction.
+    pub fn read(&self) -> &DatabaseConnection {
+        &self.read
+    }
+
+    /// Begins a transaction whose commit is durable. On SQLite it takes the write lock at once, so that what it reads
+    /// cannot change before it writes.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database is away.
+    pub async fn begin(&self) -> Result<Tx> {
+        begin(&self.write).await
+    }
+
+    /// Begins a transaction for imports, expansion and rollups: work that is done again after a crash.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database is away.
+    pub async fn begin_bulk(&self) -> Result<Tx> {
+        begin(&self.bulk).await
+    }
+
+    /// For migrations.
+    pub fn for_migrations(&self) -> &DatabaseConnection {
+        &self.write
+    }
+
+    /// Asks for an answer.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn ping(&self) -> Result<()> {
+        self.read.ping().await.map_err(|error| Error::Unavailable { what: "the database", source: Box::new(error) })
+    }
+
+    /// Closes all connections.
+    pub async fn close(self) {
+        for connection in [self.read, self.write, self.bulk] {
+            // A connection that is gone already needs no closing.
+            let _ = connection.close().await;
+        }
+    }
+}
+
+async fn begin(connection: &DatabaseConnection) -> Result<Tx> {
+    Ok(match connection.get_database_backend() {
+        DbBackend::Sqlite => connection.begin_with_options(sqlite::immediate()).await?,
+        _ => connection.begin().await?,
+    })
+}
+
+/// Builds the list of a statement's values.
+#[macro_export]
+macro_rules! values {
+    ($($value:expr),* $(,)?) => { vec![$(::sea_orm::Value::from($value)),*] };
+}
+
+/// Runs a statement and says how many rows it changed.
+pub async fn exec<C: ConnectionTrait>(conn: &C, sql: &str, values: Vec<Value>) -> Result<u64> {
+    let statement = Statement::from_sql_and_values(conn.get_database_backend(), sql, values);
+    Ok(conn.execute_raw(statement).await?.rows_affected())
+}
+
+/// Reads all rows of a query.
+pub async fn all<T: FromQueryResult, C: ConnectionTrait>(conn: &C, sql: &str, values: Vec<Value>) -> Result<Vec<T>> {
+    let statement = Statement::from_sql_and_values(conn.get_database_backend(), sql, values);
+    let rows = conn.query_all_raw(statement).await?;
+    rows.iter().map(|row| T::from_query_result(row, "").map_err(Error::from)).collect()
+}
+
+/// Reads the first row of a query.
+pub async fn one<T: FromQueryResult, C: ConnectionTrait>(
+    conn: &C,
+    sql: &str,
+    values: Vec<Value>,
+) -> Result<Option<T>> {
+    let statement = Statement::from_sql_and_values(conn.get_database_backend(), sql, values);
+    let row = conn.query_one_raw(statement).await?;
+    row.map(|row| T::from_query_result(&row, "").map_err(Error::from)).transpose()
+}
+
+/// Reads one value: the query's column must be named `value`.
+pub async fn scalar<T: sea_orm::TryGetable, C: ConnectionTrait>(
+    conn: &C,
+    sql: &str,
+    values: Vec<Value>,
+) -> Result<Option<T>> {
+    let statement = Statement::from_sql_and_values(conn.get_database_backend(), sql, values);
+    let row = conn.query_one_raw(statement).await?;
+    row.map(|row| row.try_get::<T>("", "value").map_err(Error::from)).transpose()
+}
+
+/// The type of a column in [`rows`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A UUID, given as 32 hex digits.
+    Id,
+    /// A whole number.
+    Int,
+    /// A small whole number.
+    Small,
+    /// Text.
+    Text,
+    /// An instant, given by [`instant`].
+    Time,
+    /// Bytes, given as hex digits.
+    Bytes,
+    /// True or false.
+    Bool,
+    /// JSON.
+    Json,
+}
+
+/// A table made of one JSON array parameter, to select or insert from in bulk: `rows(conn, 1, "r", &[("seq", Int)])` is the
+/// text of a table `r` with a column `seq`, read from parameter `$1`. One statement text serves every batch size.
+pub fn rows<C: ConnectionTrait>(conn: &C, parameter: usize, alias: &str, columns: &[(&str, Kind)]) -> String {
+    match conn.get_database_backend() {
+        DbBackend::Postgres => postgres::rows(parameter, alias, columns),
+        _ => sqlite::rows(parameter, alias, columns),
+    }
+}
+
+/// A JSON value as a parameter of [`rows`], or of a JSON column.
+pub fn json<C: ConnectionTrait>(conn: &C, value: serde_json::Value) -> Value {
+    match conn.get_database_backend() {
+        DbBackend::Postgres => Value::from(value),
+        _ => Value::from(value.to_string()),
+    }
+}
+
+/// An instant as [`rows`] takes it: the very text in which it is stored on SQLite.
+pub fn instant(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, false)
+}
+
+/// Locks the rows that a SELECT reads against change, not against other readers.
+pub fn lock_shared<C: ConnectionTrait>(conn: &C) -> &'static str {
+    match conn.get_database_backend() {
+        DbBackend::Postgres => postgres::LOCK_SHARED,
+        _ => sqlite::LOCK,
+    }
+}
+
+/// Locks the rows that a SELECT reads, and waits for them.
+pub fn lock<C: ConnectionTrait>(conn: &C) -> &'static str {
+    match conn.get_database_backend() {
+        DbBackend::Postgres => postgres::LOCK,
+        _ => sqlite::LOCK,
+    }
+}
+
+/// Locks the rows that a SELECT reads, and passes over those that another holds.
+pub fn lock_free<C: ConnectionTrait>(conn: &C) -> &'static str {
+    match conn.get_database_backend() {
+        DbBackend::Postgres => postgres::LOCK_FREE,
+        _ => sqlite::LOCK,
+    }
+}
+
+/// Locks the messages `m` of a SELECT that joins them to something else, and waits for them.
+pub fn lock_messages<C: ConnectionTrait>(conn: &C) -> &'static str {
+    match conn.get_database_backend() {
+        DbBackend::Postgres => postgres::LOCK_MESSAGES,
+        _ => sqlite::LOCK,
+    }
+}
+
+/// Locks the suppressions `s` of a SELECT that joins them to something else, against change.
+pub fn lock_suppressions<C: ConnectionTrait>(conn: &C) -> &'static str {
+    match conn.get_database_backend() {
+        DbBackend::Postgres => postgres::LOCK_SUPPRESSIONS,
+        _ => sqlite::LOCK,
+    }
+}
+
+/// Pins the plan of the batch statements that follow in this transaction: a batch of a thousand keys is looked up by key,
+/// whatever the statistics say.
+///
+/// # Errors
+/// [`Error::Unavailable`] when the database is away.
+pub async fn pin_plans<C: ConnectionTrait>(conn: &C) -> Result<()> {
+    if conn.get_database_backend() == DbBackend::Postgres {
+        conn.execute_unprepared(postgres::PIN_PLANS).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,278 @@
+//! A batch of messages before the gates: what each gate asks is read in a few statements for all of them, in the claim's
+//! own transaction, and then decided by `domain::compliance`.
+
+use super::context::Context;
+use crate::{
+    Engine, Result,
+    db::{self, Kind},
+    suppressions,
+    templates::{Person, Rendered},
+    values,
+};
+use chrono::{DateTime, Duration, Utc};
+use domain::{
+    campaign::{CampaignForm, CampaignStatus, PreviewSample},
+    compliance::{Facts, Gate, Quiet, Verdict, decide},
+    consent::ConsentState,
+    ids::UserId,
+    phone::{Channel, Phone},
+    quiet_hours::next_allowed,
+    sms,
+    topic::SubscriptionState,
+    zone::{Zone, jurisdiction, zones_of},
+};
+use sea_orm::{ConnectionTrait, FromQueryResult};
+use serde_json::{Value, json};
+use std::collections::HashMap;
+use uuid::Uuid;
+
+/// Whether the facts are locked against change until the transaction ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Hold {
+    /// A claim: STOP waits for it, or it for STOP.
+    Locked,
+    /// A rehearsal.
+    Free,
+}
+
+/// One message and what the gates say of it.
+pub(super) struct Judged {
+    pub user: UserId,
+    /// The address as the provider takes it, if there is one.
+    pub to: Option<String>,
+    /// The text and content, if they render.
+    pub rendered: Option<Rendered>,
+    /// How many units of the rate it costs.
+    pub units: u32,
+    /// The ledger entry that the consent gate used.
+    pub consent_event: Option<Uuid>,
+    pub verdict: Verdict,
+}
+
+#[derive(FromQueryResult)]
+struct UserRow {
+    id: Uuid,
+    phone: Option<String>,
+    whatsapp_id: Option<String>,
+    name: Option<String>,
+    locale: Option<String>,
+    zone: Option<String>,
+    attributes: Value,
+    merged_into: Option<Uuid>,
+    subscription: Option<String>,
+    last_inbound_at: Option<DateTime<Utc>>,
+}
+
+#[derive(FromQueryResult)]
+struct ConsentRow {
+    user_id: Uuid,
+    state: String,
+    event_id: Option<Uuid>,
+}
+
+/// Judges these people for a campaign that stands so. People who are gone are not in the answer.
+pub(super) async fn judge<C: ConnectionTrait>(
+    engine: &Engine,
+    conn: &C,
+    context: &Context,
+    status: CampaignStatus,
+    users: &[UserId],
+    hold: Hold,
+) -> Result<HashMap<UserId, Judged>> {
+    let consents = read_consents(conn, context.channel, users, hold).await?;
+    let rows = read_users(conn, context, users).await?;
+    let addresses: Vec<String> = rows.iter().filter_map(|row| address(row, context.channel)).collect();
+    let suppressed = suppressions::find(engine, conn, context.channel, &addresses).await?;
+    let now = engine.clock.now();
+    let mut quiet = QuietCache::default();
+    let mut judged = HashMap::with_capacity(rows.len());
+    for row in rows {
+        let consent = consents.get(&row.id);
+        let to = address(&row, context.channel);
+        let merged = row.merged_into.is_some().then_some("merged into another person");
+        let suppressed = merged.or(to.as_ref().and_then(|to| suppressed.get(to)).map(String::as_str));
+        let person = person(&row)?;
+        let rendered = context.template.render(&person);
+        let choice = row.subscription.as_deref().map(str::parse::<SubscriptionState>).transpose()?;
+        let facts = Facts {
+            campaign: status,
+            suppressed,
+            channel: context.channel,
+            consent: consent.map_or(Ok(ConsentState::None), |row| row.state.parse())?,
+            topic: context.topic.as_ref().map(|topic| (topic.name.as_str(), topic.kind, choice)),
+            has_address: to.is_some(),
+            content: context.content,
+            last_inbound_at: row.last_inbound_at,
+            missing_variable: rendered.as_ref().err().map(|missing| missing.name.as_str()),
+            quiet: quiet.ask(context, &row, now),
+            sender_stopped: (!context.sender_enabled).then_some("the sender is switched off"),
+        };
+        let verdict = hold_near_the_end(engine, decide(&facts, now), context, &row, now);
+        let rendered = rendered.ok();
+        let units = rendered.as_ref().map_or(1, |rendered| units(context.channel, rendered));
+        let user = UserId(row.id);
+        let consent_event = consent.and_then(|row| row.event_id);
+        judged.insert(user, Judged { user, to, rendered, units, consent_event, verdict });
+    }
+    Ok(judged)
+}
+
+/// Reads consent, locked in the order of the users' ids: STOP locks in the same order, so that neither waits in a ring.
+async fn read_consents<C: ConnectionTrait>(
+    conn: &C,
+    channel: Channel,
+    users: &[UserId],
+    hold: Hold,
+) -> Result<HashMap<Uuid, ConsentRow>> {
+    let table = db::rows(conn, 1, "r", &[("id", Kind::Id)]);
+    let lock = if hold == Hold::Locked { db::lock_shared(conn) } else { "" };
+    let rows: Vec<ConsentRow> = db::all(
+        conn,
+        &format!(
+            "SELECT user_id, state, event_id FROM consents
+             WHERE channel = $2 AND user_id IN (SELECT id FROM {table}) ORDER BY user_id{lock}"
+        ),
+        vec![db::json(conn, ids(users)), channel.as_str().into()],
+    )
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.user_id, row)).collect())
+}
+
+async fn read_users<C: ConnectionTrait>(conn: &C, context: &Context, users: &[UserId]) -> Result<Vec<UserRow>> {
+    let table = db::rows(conn, 1, "r", &[("id", Kind::Id)]);
+    db::all(
+        conn,
+        &format!(
+            "SELECT u.id, u.phone, u.whatsapp_id, u.name, u.locale, u.zone, u.attributes, u.merged_into,
+                    s.state AS subscription, w.last_inbound_at
+             FROM {table} JOIN users u ON u.id = r.id
+             LEFT JOIN subscriptions s ON s.user_id = u.id AND s.topic_id = $2
+             LEFT JOIN whatsapp_windows w ON w.user_id = u.id AND w.sender = $3"
+        ),
+        vec![
+            db::json(conn, ids(users)),
+            context.topic.as_ref().map(|topic| topic.id).into(),
+            context.sender.clone().into(),
+        ],
+    )
+    .await
+}
+
+fn ids(users: &[UserId]) -> Value {
+    users.iter().map(|user| json!({ "id": user.0.simple().to_string() })).collect()
+}
+
+fn address(row: &UserRow, channel: Channel) -> Option<String> {
+    match (channel, &row.phone, &row.whatsapp_id) {
+        (Channel::Sms, Some(phone), _) => Some(phone.clone()),
+        (Channel::Whatsapp, Some(phone), _) => Some(format!("whatsapp:{phone}")),
+        (Channel::Whatsapp, None, Some(id)) => Some(format!("whatsapp:{id}")),
+        (_, None, _) => None,
+    }
+}
+
+fn person(row: &UserRow) -> Result<Person> {
+    let attributes = match &row.attributes {
+        Value::Object(attributes) => attributes.clone(),
+        other => {
+            return Err(crate::Error::internal(format!("the attributes of user {} are not an object: {other}", row.id)));
+        }
+    };
+    Ok(Person {
+        name: row.name.clone(),
+        phone: row.phone.clone(),
+        locale: row.locale.clone(),
+        attributes,
+    })
+}
+
+/// A text costs as many units as it has segments; a WhatsApp message costs one (DELIVERY.md, Rate).
+fn units(channel: Channel, rendered: &Rendered) -> u32 {
+    match channel {
+        Channel::Sms => u32::try_from(sms::size(&rendered.text).segments).unwrap_or(u32::MAX).max(1),
+        Channel::Whatsapp => 1,
+    }
+}
+
+/// Quiet hours, worked out once for all who share zones and jurisdiction.
+#[derive(Default)]
+struct QuietCache(HashMap<String, Quiet>);
+
+impl QuietCache {
+    fn ask(&mut self, context: &Context, row: &UserRow, now: DateTime<Utc>) -> Quiet {
+        let key = format!("{}|{}", row.zone.as_deref().unwrap_or(""), prefix(row.phone.as_deref()));
+        self.0.entry(key).or_insert_with(|| quiet(context, row, now)).clone()
+    }
+}
+
+/// As much of a number as decides its zones and jurisdiction: the longest prefix of the zone data has 9 digits.
+fn prefix(phone: Option<&str>) -> &str {
+    phone.map_or("", |phone| phone.get(..10).unwrap_or(phone))
+}
+
+fn quiet(context: &Context, row: &UserRow, now: DateTime<Utc>) -> Quiet {
+    let phone = row.phone.as_deref().and_then(|phone| Phone::parse_e164(phone).ok());
+    let own = row.zone.as_deref().and_then(|zone| Zone::parse(zone).ok());
+    let zones: Vec<Zone> = match (own, &phone) {
+        (Some(zone), _) => vec![zone],
+        (None, Some(phone)) => zones_of(phone).to_vec(),
+        (None, None) => Vec::new(),
+    };
+    let jurisdiction = phone.as_ref().map(jurisdiction).unwrap_or_default();
+    next_allowed(&context.quiet, &zones, &jurisdiction, now).into_fact(now)
+}
+
+/// A message that would be handed over so late that the provider's queue could carry it into quiet hours waits for the
+/// next window instead (DELIVERY.md, protocol 3).
+fn hold_near_the_end(
+    engine: &Engine,
+    verdict: Verdict,
+    context: &Context,
+    row: &UserRow,
+    now: DateTime<Utc>,
+) -> Verdict {
+    let Verdict::Send { until } = verdict else { return verdict };
+    let margin = Duration::seconds(i64::from(engine.limits.window_margin_seconds) * 2);
+    if until - now > margin {
+        return verdict;
+    }
+    match quiet(context, row, until) {
+        Quiet::Closed { next, rule } => Verdict::Defer {
+            gate: Gate::QuietHours,
+            fact: format!("too little time left before quiet hours ({rule})"),
+            until: Some(next),
+        },
+        // Another window begins where this one ends: there is no quiet time to run into.
+        Quiet::Open { .. } => Verdict::Send { until },
+    }
+}
+
+/// What the gates and the template would make of these people now: the real code without the provider.
+///
+/// # Errors
+/// [`crate::Error::Invalid`] for a campaign without sender or template.
+pub async fn rehearse(engine: &Engine, form: &CampaignForm, users: &[UserId]) -> Result<Vec<PreviewSample>> {
+    let context = Context::of_form(engine, form).await?;
+    let conn = engine.db.read();
+    let mut judged = judge(engine, conn, &context, CampaignStatus::Running, users, Hold::Free).await?;
+    let mut samples = Vec::with_capacity(users.len());
+    for user in users {
+        let Some(one) = judged.remove(user) else { continue };
+        let name: Option<String> =
+            db::scalar(conn, "SELECT COALESCE(name, phone, whatsapp_id) AS value FROM users WHERE id = $1", values![user.0])
+                .await?;
+        let verdict = match &one.verdict {
+            Verdict::Send { .. } => "would be sent now".to_owned(),
+            Verdict::Defer { gate, fact, until } => {
+                let when = until.map(|at| format!(" until {}", at.format("%F %R UTC"))).unwrap_or_default();
+                format!("would wait{when}: {}, {fact}", gate.label().to_lowercase())
+            }
+            Verdict::Skip { gate, fact } => format!("would be skipped: {}, {fact}", gate.label().to_lowercase()),
+        };
+        let skipped = matches!(one.verdict, Verdict::Skip { .. });
+        let text = one.rendered.map(|rendered| rendered.text).filter(|_| !skipped);
+        let segments = if text.is_some() { one.units } else { 0 };
+        samples.push(PreviewSample { user: name.unwrap_or_else(|| user.to_string()), text, verdict, segments });
+    }
+    Ok(samples)
+}

@@ -1,0 +1,34 @@
+//! One message goes out: once, after its intent was committed, and only while the claim is young.
+
+use super::{
+    claim::Outgoing,
+    context::Context,
+    settle::{Settled, Settler},
+};
+use crate::{
+    Engine,
+    provider::{Accepted, SendError},
+};
+
+/// How handing one message over ended.
+pub(super) enum Ending {
+    /// The provider answered, or did not.
+    Answered(Result<Accepted, SendError>),
+    /// The claim had grown too old to write: given back unsent.
+    Stale,
+}
+
+/// Hands one message to the provider and passes on how it ended.
+pub(super) async fn send(engine: &Engine, context: &Context, outgoing: Outgoing, settler: &Settler) {
+    // The semaphore is never closed; were it, the message would be given back like any that waited too long.
+    let permit = engine.slots.in_flight.acquire().await.ok();
+    // A process that was frozen, or that waited too long for its turn, must not write: the lease may have run out, and
+    // somebody else may hold the message.
+    let too_old = permit.is_none() || outgoing.claim.committed.elapsed() >= engine.limits.send_timeout;
+    let ending = if too_old { Ending::Stale } else { Ending::Answered(engine.provider.create(&outgoing.outbound).await) };
+    drop(permit);
+    if let Ending::Answered(Err(error)) = &ending {
+        tracing::debug!(campaign.id = %context.id, message.seq = outgoing.key.seq, error = %error, "not accepted");
+    }
+    settler.settle(Settled { outgoing, ending }).await;
+}

@@ -1,0 +1,361 @@
+//! Outcomes are written in batches, each by compare-and-set on (state, attempt): whoever moved a message first wins, and
+//! what the provider accepted is adopted in any case.
+
+use super::{
+    claim::{Decided, Outgoing, record},
+    context::Context,
+    send::Ending,
+};
+use crate::{
+    Engine, Result, campaigns, consequences,
+    db::{self, Kind, Tx},
+    events::{self, EventKind, RawEvent},
+    provider::{Accepted, SendError},
+    states::{self, Current, Move, Wait},
+    twilio::codes::{self, Class},
+};
+use domain::{
+    campaign,
+    compliance::Gate,
+    ids::{CampaignId, MessageKey},
+    message::{Event, Outcome, State, flags, transition},
+    retry::{self, Schedule},
+};
+use rand::Rng;
+use serde_json::{Value, json};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+/// How many outcomes one transaction settles.
+const BATCH_MAX: usize = 500;
+
+/// An outcome to settle.
+pub(super) struct Settled {
+    pub outgoing: Outgoing,
+    pub ending: Ending,
+}
+
+/// Takes outcomes.
+#[derive(Clone)]
+pub(super) struct Settler(mpsc::Sender<Settled>);
+
+impl Settler {
+    pub async fn settle(&self, settled: Settled) {
+        // The receiver lives until all senders are gone; were it gone, the lease would settle the message as unknown.
+        let _ = self.0.send(settled).await;
+    }
+}
+
+/// A channel of outcomes, bounded by what may be under way.
+pub(super) fn channel(engine: &Engine, _context: &Context) -> (Settler, mpsc::Receiver<Settled>) {
+    let (sender, receiver) = mpsc::channel(engine.limits.in_flight.max(1));
+    (Settler(sender), receiver)
+}
+
+/// Settles what arrives until all senders are gone. There is no timer: while one batch commits, the next one gathers.
+pub(super) async fn run(engine: Engine, context: Arc<Context>, mut results: mpsc::Receiver<Settled>) {
+    let mut batch = Vec::new();
+    while results.recv_many(&mut batch, BATCH_MAX).await > 0 {
+        settle_with_patience(&engine, &context, &batch).await;
+        engine.live.campaign(context.id);
+        batch.clear();
+    }
+}
+
+/// Tries until the leases of the batch run out; after that the sweep settles it as unknown, and a callback or the
+/// provider's list tells.
+async fn settle_with_patience(engine: &Engine, context: &Context, batch: &[Settled]) {
+    let mut pause = Duration::from_millis(50);
+    let oldest = batch.iter().map(|settled| settled.outgoing.claim.committed).min();
+    loop {
+        let error = match settle(engine, context, batch).await {
+            Ok(()) => return,
+            Err(error) => error,
+        };
+        let held = oldest.map(|committed| committed.elapsed()).unwrap_or_default();
+        if held >= engine.limits.lease {
+            tracing::error!(campaign.id = %context.id, error = ?error, batch.size = batch.len(), "a batch could not be settled; its leases have run out");
+            return;
+        }
+        tracing::warn!(campaign.id = %context.id, error = ?error, "settling failed; trying again");
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(Duration::from_secs(2));
+    }
+}
+
+async fn settle(engine: &Engine, context: &Context, batch: &[Settled]) -> Result<()> {
+    let tx = engine.db.begin().await?;
+    db::pin_plans(&tx).await?;
+    let keys: Vec<MessageKey> = batch.iter().map(|settled| settled.outgoing.key).collect();
+    let current = states::lock(&tx, &keys).await?;
+    let mut writes = Writes::new(engine, context);
+    for settled in batch {
+        if let Some(current) = current.get(&settled.outgoing.key) {
+            writes.add(settled, current)?;
+        }
+    }
+    let finished = finished_claims(batch);
+    writes.store(&tx, &finished).await?;
+    tx.commit().await?;
+    for settled in batch {
+        settled.outgoing.claim.open.fetch_sub(1, Ordering::AcqRel);
+    }
+    Ok(())
+}
+
+/// The claims whose last open messages are in this batch.
+fn finished_claims(batch: &[Settled]) -> Vec<Uuid> {
+    let mut in_batch: HashMap<Uuid, (usize, &Settled)> = HashMap::new();
+    for settled in batch {
+        in_batch.entry(settled.outgoing.claim.id).or_insert((0, settled)).0 += 1;
+    }
+    in_batch
+        .into_iter()
+        .filter(|(_, (count, settled))| settled.outgoing.claim.open.load(Ordering::Acquire) == *count)
+        .map(|(id, _)| id)
+        .collect()
+}
+
+/// What a batch changes, collected before it is written.
+struct Writes<'a> {
+    engine: &'a Engine,
+    context: &'a Context,
+    moves: Vec<Move>,
+    waits: Vec<Wait>,
+    decisions: Vec<Decided>,
+    bound: Vec<(Uuid, MessageKey, i16)>,
+    events: Vec<RawEvent>,
+    outcomes: Vec<Value>,
+    taken: BTreeMap<CampaignId, i64>,
+    verdicts: Vec<(domain::ids::UserId, String, i32)>,
+    stop: Option<(i32, Class)>,
+}
+
+impl<'a> Writes<'a> {
+    fn new(engine: &'a Engine, context: &'a Context) -> Self {
+        Self {
+            engine,
+            context,
+            moves: Vec::new(),
+            waits: Vec::new(),
+            decisions: Vec::new(),
+            bound: Vec::new(),
+            events: Vec::new(),
+            outcomes: Vec::new(),
+            taken: BTreeMap::new(),
+            verdicts: Vec::new(),
+            stop: None,
+        }
+    }
+
+    fn add(&mut self, settled: &Settled, current: &Current) -> Result<()> {
+        let outgoing = &settled.outgoing;
+        match &settled.ending {
+            Ending::Stale => {
+                self.outcome(outgoing, Outcome::Stale, 0);
+                self.put_back(outgoing, current, retry::NOT_PROCESSED, None, None)
+            }
+            Ending::Answered(Ok(accepted)) => {
+                self.exchange(outgoing, Some(accepted.sid.uuid()), &accepted.exchange)?;
+                self.outcome(outgoing, Outcome::Accepted, 0);
+                self.accept(outgoing, current, accepted);
+                Ok(())
+            }
+            Ending::Answered(Err(error)) => {
+                self.exchange(outgoing, None, error.exchange())?;
+                self.refused(outgoing, current, error)
+            }
+        }
+    }
+
+    fn refused(&mut self, outgoing: &Outgoing, current: &Current, error: &SendError) -> Result<()> {
+        match error {
+            SendError::NotSent { retry_after_s, code, why, .. } => {
+                self.outcome(outgoing, Outcome::NotSent, code.unwrap_or(0));
+                self.put_back(outgoing, current, retry::NOT_PROCESSED, *retry_after_s, Some(why))
+            }
+            SendError::Rejected { code, .. } => {
+                self.outcome(outgoing, Outcome::Rejected, *code);
+                let class = codes::class(*code);
+                let schedule = match class {
+                    Class::TryLater | Class::TryNextDay => Some(retry::LATER),
+                    Class::TryOnceOrTwice => Some(retry::ONCE_OR_TWICE),
+                    _ => None,
+                };
+                if let Some(schedule) = schedule {
+                    return self.put_back(outgoing, current, schedule, None, Some(codes::text(*code)));
+                }
+                self.reject(outgoing, current, *code, class)
+            }
+            SendError::Unknown { .. } => {
+                self.outcome(outgoing, Outcome::Unknown, 0);
+                self.lose_track(outgoing, current)
+            }
+        }
+    }
+
+    /// Adopts what the provider took. Whatever happened to the row meanwhile (a callback that came first, a lease that
+    /// ran out, an operator who put it back to the queue), the provider has it, and that is what counts.
+    fn accept(&mut self, outgoing: &Outgoing, current: &Current, accepted: &Accepted) {
+        self.bound.push((accepted.sid.uuid(), outgoing.key, outgoing.attempt));
+        *self.taken.entry(outgoing.key.campaign).or_default() += 1;
+        let to = transition(current.state, Event::Accept(accepted.state))
+            .or_else(|_| transition(current.state, Event::Report(accepted.state)))
+            .unwrap_or(current.state);
+        let other = !current.sid.is_nil() && current.sid != accepted.sid.uuid();
+        let mut raised = if accepted.sid.is_mm() { flags::MM_SID } else { 0 };
+        if other {
+            raised |= flags::DUPLICATE;
+            tracing::error!(message.key = %outgoing.key, "the provider holds this message twice");
+        }
+        let sid = (!other).then(|| accepted.sid.uuid());
+        self.moves.push(Move { sid, flags: raised, ..Move::plain(current, to) });
+    }
+
+    /// Back to the queue, to be claimed again after a while: nothing was sent.
+    fn put_back(
+        &mut self,
+        outgoing: &Outgoing,
+        current: &Current,
+        schedule: Schedule,
+        asked_s: Option<u32>,
+        why: Option<&str>,
+    ) -> Result<()> {
+        if current.attempt != outgoing.attempt || current.state != State::Sending {
+            return Ok(());
+        }
+        let tries = outgoing.tries + 1;
+        let random = rand::rng().random::<f64>();
+        let Some(wait) = retry::next(schedule, u32::try_from(tries).unwrap_or(u32::MAX), random, asked_s) else {
+            return self.reject(outgoing, current, 0, Class::Unknown);
+        };
+        let due_at = self.engine.clock.now() + wait;
+        self.moves.push(Move::plain(current, transition(current.state, Event::Release)?));
+        self.waits.push(Wait { key: outgoing.key, why: "retry", due_at, tries });
+        if let Some(why) = why {
+            self.decisions.push(Decided {
+                key: outgoing.key,
+                user: outgoing.user,
+                verdict: "defer",
+                gate: Gate::Provider,
+                fact: why.to_owned(),
+                next_at: Some(due_at),
+            });
+        }
+        Ok(())
+    }
+
+    fn reject(&mut self, outgoing: &Outgoing, current: &Current, code: i32, class: Class) -> Result<()> {
+        if current.attempt != outgoing.attempt || current.state != State::Sending {
+            return Ok(());
+        }
+        let to = transition(current.state, Event::Reject)?;
+        self.moves.push(Move { error_code: code, ..Move::plain(current, to) });
+        self.verdicts.push((outgoing.user, outgoing.outbound.to.clone(), code));
+        if matches!(class, Class::ContentWrong | Class::SenderWrong | Class::AccountStopped) {
+            self.stop = Some((code, class));
+        }
+        Ok(())
+    }
+
+    fn lose_track(&mut self, outgoing: &Outgoing, current: &Current) -> Result<()> {
+        if current.attempt != outgoing.attempt || current.state != State::Sending {
+            return Ok(());
+        }
+        self.moves.push(Move::plain(current, transition(current.state, Event::LoseTrack)?));
+        let limits = &self.engine.limits;
+        let left = limits.lease.saturating_sub(outgoing.claim.committed.elapsed());
+        let delay = chrono::Duration::from_std(left + limits.reconcile_delay).map_err(crate::Error::internal)?;
+        let due_at = self.engine.clock.now() + delay;
+        self.waits.push(Wait { key: outgoing.key, why: "unknown", due_at, tries: 0 });
+        Ok(())
+    }
+
+    fn exchange(
+        &mut self,
+        outgoing: &Outgoing,
+        sid: Option<Uuid>,
+        exchange: &crate::provider::RawExchange,
+    ) -> Result<()> {
+        self.events.push(RawEvent {
+            kind: EventKind::Create,
+            dedupe_key: None,
+            sid,
+            message: Some((outgoing.key, outgoing.attempt)),
+            payload: serde_json::to_string(exchange)?,
+        });
+        Ok(())
+    }
+
+    fn outcome(&mut self, outgoing: &Outgoing, outcome: Outcome, code: i32) {
+        self.outcomes.push(json!({
+            "seq": outgoing.key.seq,
+            "attempt": outgoing.attempt,
+            "outcome": outcome.code(),
+            "error_code": code,
+        }));
+    }
+
+    async fn store(self, tx: &Tx, finished: &[Uuid]) -> Result<()> {
+        let engine = self.engine;
+        events::append(engine, tx, &self.events).await?;
+        states::bind(engine, tx, &self.bound).await?;
+        states::apply(engine, tx, &self.moves).await?;
+        let accepted: Vec<MessageKey> = self.bound.iter().map(|(_, key, _)| *key).collect();
+        states::stop_waiting(tx, &accepted).await?;
+        states::wait(tx, &self.waits).await?;
+        record(engine, tx, &self.decisions).await?;
+        states::count_taken(engine, tx, &self.taken).await?;
+        store_outcomes(engine, tx, self.context.id, self.outcomes).await?;
+        for (user, address, code) in &self.verdicts {
+            consequences::apply(engine, tx, self.context.channel, *user, Some(address), *code).await?;
+        }
+        if !finished.is_empty() {
+            let ids = finished.iter().map(|id| json!({ "id": id.simple().to_string() }));
+            let table = db::rows(tx, 1, "r", &[("id", Kind::Id)]);
+            let sql = format!("DELETE FROM claims WHERE id IN (SELECT id FROM {table})");
+            db::exec(tx, &sql, vec![db::json(tx, ids.collect())]).await?;
+        }
+        if let Some((code, class)) = self.stop {
+            stop_campaign(engine, tx, self.context.id, code, class).await?;
+        }
+        Ok(())
+    }
+}
+
+async fn store_outcomes(engine: &Engine, tx: &Tx, campaign: CampaignId, outcomes: Vec<Value>) -> Result<()> {
+    let columns =
+        [("seq", Kind::Int), ("attempt", Kind::Small), ("outcome", Kind::Small), ("error_code", Kind::Int)];
+    let table = db::rows(tx, 1, "r", &columns);
+    db::exec(
+        tx,
+        &format!(
+            "UPDATE attempts SET outcome = r.outcome, error_code = r.error_code, settled_at = $3 FROM {table}
+             WHERE attempts.campaign_id = $2 AND attempts.seq = r.seq AND attempts.attempt = r.attempt"
+        ),
+        vec![db::json(tx, Value::Array(outcomes)), campaign.0.into(), engine.clock.now().into()],
+    )
+    .await?;
+    Ok(())
+}
+
+/// An error that the next message would meet too pauses the campaign, and says why.
+async fn stop_campaign(engine: &Engine, tx: &Tx, id: CampaignId, code: i32, class: Class) -> Result<()> {
+    let record = campaigns::load_for_update(tx, id).await?;
+    if record.status()? != campaign::CampaignStatus::Running {
+        return Ok(());
+    }
+    let what = match class {
+        Class::SenderWrong => "the sender cannot send",
+        Class::AccountStopped => "the account cannot send",
+        _ => "the content is refused",
+    };
+    let why = format!("paused: {what} ({code}: {})", codes::text(code));
+    let actor = crate::Actor::system();
+    campaigns::move_status(engine, tx, &actor, &record, campaign::Event::Pause, Some(why), None).await
+}

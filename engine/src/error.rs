@@ -1,0 +1,167 @@
+//! Failures, sorted once into nine kinds.
+
+use domain::problem::{FieldProblem, Kind, Problem};
+use sea_orm::{DbErr, RuntimeErr, SqlErr};
+
+/// What a use case answers.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// A failure. Each kind says what its caller should do: see [`Error::is_transient`] and [`Kind::status`].
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The input is wrong.
+    #[error("{}", errors.first().map_or("the input is wrong", |e| e.detail.as_str()))]
+    Invalid {
+        /// What is wrong, by field.
+        errors: Vec<FieldProblem>,
+    },
+    /// There is no such thing.
+    #[error("there is no such {what}")]
+    NotFound {
+        /// The noun.
+        what: &'static str,
+    },
+    /// Someone was first, or the state does not allow it.
+    #[error("{why}")]
+    Conflict {
+        /// Why, in words for people.
+        why: String,
+    },
+    /// Nobody is signed in.
+    #[error("sign in first")]
+    Unauthenticated,
+    /// The role does not allow it.
+    #[error("your role does not allow you to: {operation}")]
+    Forbidden {
+        /// What was tried.
+        operation: domain::operator::Operation,
+    },
+    /// Too many tries.
+    #[error("too many tries; wait {retry_after_s} seconds")]
+    TooMany {
+        /// When to come back, in seconds.
+        retry_after_s: u64,
+    },
+    /// The thing changed since it was read.
+    #[error("this changed since you opened it")]
+    Stale,
+    /// Something we depend on is away.
+    #[error("{what} is away")]
+    Unavailable {
+        /// What.
+        what: &'static str,
+        /// The cause, for the log.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A fault of ours.
+    #[error("internal")]
+    Internal {
+        /// The cause, for the log.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl Error {
+    /// One field is wrong. `field` is a path such as `audience/filter`.
+    pub fn invalid(field: &str, why: impl Into<String>) -> Self {
+        Self::Invalid { errors: vec![FieldProblem { pointer: format!("/{field}"), detail: why.into() }] }
+    }
+
+    /// The state does not allow it.
+    pub fn conflict(why: impl Into<String>) -> Self {
+        Self::Conflict { why: why.into() }
+    }
+
+    /// A fault of ours.
+    pub fn internal(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Internal { source: source.into() }
+    }
+
+    /// The kind, which names the HTTP status.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Invalid { .. } => Kind::Invalid,
+            Self::NotFound { .. } => Kind::NotFound,
+            Self::Conflict { .. } => Kind::Conflict,
+            Self::Unauthenticated => Kind::Unauthenticated,
+            Self::Forbidden { .. } => Kind::Forbidden,
+            Self::TooMany { .. } => Kind::TooMany,
+            Self::Stale => Kind::Stale,
+            Self::Unavailable { .. } => Kind::Unavailable,
+            Self::Internal { .. } => Kind::Internal,
+        }
+    }
+
+    /// Whether the same call may succeed later, unchanged.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Unavailable { .. } | Self::TooMany { .. })
+    }
+
+    /// The failure as it crosses the wire: of an internal one, only that it happened.
+    pub fn problem(&self, request_id: Option<&str>) -> Problem {
+        let kind = self.kind();
+        let detail = match self {
+            Self::Internal { .. } => "Try again; if it stays, tell whoever runs this with the request id.".to_owned(),
+            Self::Unavailable { .. } => "Try again in a moment.".to_owned(),
+            other => other.to_string(),
+        };
+        let errors = if let Self::Invalid { errors } = self { errors.clone() } else { Vec::new() };
+        Problem { errors, request_id: request_id.map(str::to_owned), ..Problem::new(kind, detail) }
+    }
+}
+
+impl From<DbErr> for Error {
+    fn from(error: DbErr) -> Self {
+        if let Some(SqlErr::UniqueConstraintViolation(_)) = error.sql_err() {
+            return Self::conflict("there is one like it already");
+        }
+        match &error {
+            DbErr::ConnectionAcquire(_) | DbErr::Conn(RuntimeErr::SqlxError(_)) => {
+                Self::Unavailable { what: "the database", source: Box::new(error) }
+            }
+            _ if is_connection_loss(&error) => Self::Unavailable { what: "the database", source: Box::new(error) },
+            _ => Self::internal(error),
+        }
+    }
+}
+
+/// Whether the statement failed because the server went away, or is busy, rather than because it is wrong.
+fn is_connection_loss(error: &DbErr) -> bool {
+    let (DbErr::Exec(RuntimeErr::SqlxError(inner)) | DbErr::Query(RuntimeErr::SqlxError(inner))) = error else {
+        return false;
+    };
+    match inner.as_ref() {
+        sea_orm::SqlxError::Io(_) | sea_orm::SqlxError::PoolTimedOut | sea_orm::SqlxError::PoolClosed => true,
+        sea_orm::SqlxError::Database(database) => {
+            // 57P01..57P03: PostgreSQL is going down or coming up; 40001, 40P01: asks for another try; 5: SQLite is busy.
+            matches!(database.code().as_deref(), Some("57P01" | "57P02" | "57P03" | "40001" | "40P01" | "5" | "517"))
+        }
+        _ => false,
+    }
+}
+
+impl From<serde_json::Error> for Error {
+    fn from(error: serde_json::Error) -> Self {
+        Self::internal(error)
+    }
+}
+
+impl From<domain::consent::UnknownWord> for Error {
+    fn from(error: domain::consent::UnknownWord) -> Self {
+        Self::internal(error)
+    }
+}
+
+impl From<domain::campaign::Refused> for Error {
+    fn from(refused: domain::campaign::Refused) -> Self {
+        Self::conflict(refused.to_string())
+    }
+}
+
+impl From<domain::message::Refused> for Error {
+    fn from(refused: domain::message::Refused) -> Self {
+        Self::conflict(refused.to_string())
+    }
+}

@@ -1,0 +1,17 @@
+//! What runs in the background: for each doorbell, one use case. Each is safe to run twice.
+
+use crate::{Doorbell, Engine, Result, delivery, expansion, imports, reconcile, sweep};
+
+/// Answers a doorbell.
+///
+/// # Errors
+/// As the use case; the worker logs it, and the sweep rings again.
+pub async fn run(engine: &Engine, bell: Doorbell) -> Result<()> {
+    match bell {
+        Doorbell::Expand(campaign) => expansion::run(engine, campaign).await,
+        Doorbell::Deliver(campaign) => delivery::run(engine, campaign).await,
+        Doorbell::Import(import) => imports::run(engine, import).await,
+        Doorbell::Reconcile => reconcile::run(engine).await,
+        Doorbell::Sweep => sweep::run(engine).await,
+    }
+}

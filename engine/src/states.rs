@@ -1,0 +1,475 @@
+//! The rows of `messages`: read under lock, moved by the one statement that changes a state, and counted.
+//!
+//! A move names the state and the attempt that it leaves, so that of two writers one wins; the balance changes in the
+//! same transaction, by what really moved.
+
+use crate::{
+    Engine, Result,
+    db::{self, Kind},
+};
+use domain::{
+    ids::{CampaignId, MessageKey, UserId},
+    message::State,
+};
+use sea_orm::{ConnectionTrait, FromQueryResult};
+use serde_json::json;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use uuid::Uuid;
+
+/// A message's row, as it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Current {
+    /// Its key.
+    pub key: MessageKey,
+    /// Whose it is.
+    pub user: UserId,
+    /// Its state.
+    pub state: State,
+    /// How often it was tried.
+    pub attempt: i16,
+    /// The provider's id; nil while there is none.
+    pub sid: Uuid,
+}
+
+#[derive(FromQueryResult)]
+struct CurrentRow {
+    campaign_id: Uuid,
+    seq: i64,
+    user_id: Uuid,
+    state: i16,
+    attempt: i16,
+    sid: Uuid,
+}
+
+/// A row to read or wait for, by key.
+fn key_rows(keys: &[MessageKey]) -> serde_json::Value {
+    keys.iter().map(|key| json!({ "campaign_id": key.campaign.0.simple().to_string(), "seq": key.seq })).collect()
+}
+
+/// Reads and locks messages, always in the order of their keys, so that two batches never wait for each other in a ring.
+///
+/// # Errors
+/// [`crate::Error::Unavailable`] when the database is away.
+pub async fn lock<C: ConnectionTrait>(conn: &C, keys: &[MessageKey]) -> Result<HashMap<MessageKey, Current>> {
+    if keys.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let table = db::rows(conn, 1, "r", &[("campaign_id", Kind::Id), ("seq", Kind::Int)]);
+    let lock = db::lock_messages(conn);
+    let rows: Vec<CurrentRow> = db::all(
+        conn,
+        &format!(
+            "SELECT m.campaign_id, m.seq, m.user_id, m.state, m.attempt, m.sid FROM {table}
+             JOIN messages m ON m.campaign_id = r.campaign_id AND m.seq = r.seq
+             ORDER BY m.campaign_id, m.seq{lock}"
+        ),
+        vec![db::json(conn, key_rows(keys))],
+    )
+    .await?;
+    let mut found = HashMap::with_capacity(rows.len());
+    for row in rows {
+        let key = MessageKey { campaign: CampaignId(row.campaign_id), seq: row.seq };
+        let state = State::from_rank(row.state)
+            .ok_or_else(|| crate::Error::internal(format!("message {key} has the unknown state {}", row.state)))?;
+        let current = Current { key, user: UserId(row.user_id), state, attempt: row.attempt, sid: row.sid };
+        found.insert(key, current);
+    }
+    Ok(found)
+}
+
+/// A move of one message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Move {
+    /// Which.
+    pub key: MessageKey,
+    /// From which state.
+    pub from: State,
+    /// To which state.
+    pub to: State,
+    /// The attempt it belongs to before the move.
+    pub attempt: i16,
+    /// Whether the move begins a new attempt.
+    pub claims: bool,
+    /// The provider's id, if the move binds one.
+    pub sid: Option<Uuid>,
+    /// Flags to raise.
+    pub flags: i16,
+    /// The provider's error code; 0 leaves what is there.
+    pub error_code: i32,
+}
+
+impl Move {
+    /// A move that binds nothing.
+    pub fn plain(current: &Current, to: State) -> Self {
+        Self {
+            key: current.key,
+            from: current.state,
+            to,
+            attempt: current.attempt,
+            claims: false,
+            sid: None,
+            flags: 0,
+            error_code: 0,
+        }
+    }
+}
+
+/// Moves messages, and keeps the balance. Answers the keys that moved; one that was moved by somebody else meanwhile is not
+/// among them.
+///
+/// # Errors
+/// [`crate::Error::Unavailable`] when the database is away.
+pub async fn apply<C: ConnectionTrait>(engine: &Engine, conn: &C, moves: &[Move]) -> Result<HashSet<MessageKey>> {
+    if moves.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let items = moves.iter().map(|m| {
+        json!({
+            "campaign_id": m.key.campaign.0.simple().to_string(),
+            "seq": m.key.seq,
+            "from_state": m.from.rank(),
+            "to_state": m.to.rank(),
+            "from_attempt": m.attempt,
+            "to_attempt": m.attempt + i16::from(m.claims),
+            "sid": m.sid.map(|sid| sid.simple().to_string()),
+            "flags": m.flags,
+            "error_code": m.error_code,
+        })
+    });
+    let table = db::rows(
+        conn,
+        1,
+        "r",
+        &[
+            ("campaign_id", Kind::Id),
+            ("seq", Kind::Int),
+            ("from_state", Kind::Small),
+            ("to_state", Kind::Small),
+            ("from_attempt", Kind::Small),
+            ("to_attempt", Kind::Small),
+            ("sid", Kind::Id),
+            ("flags", Kind::Small),
+            ("error_code", Kind::Int),
+        ],
+    );
+    let moved: Vec<KeyRow> = db::all(
+        conn,
+        &format!(
+            "UPDATE messages SET state = r.to_state, attempt = r.to_attempt, sid = COALESCE(r.sid, messages.sid),
+                flags = messages.flags | r.flags,
+                error_code = CASE WHEN r.error_code = 0 THEN messages.error_code ELSE r.error_code END, updated_at = $2
+             FROM {table}
+             WHERE messages.campaign_id = r.campaign_id AND messages.seq = r.seq
+               AND messages.state = r.from_state AND messages.attempt = r.from_attempt
+             RETURNING messages.campaign_id, messages.seq"
+        ),
+        vec![db::json(conn, items.collect()), engine.clock.now().into()],
+    )
+    .await?;
+    let moved: HashSet<MessageKey> = moved.into_iter().map(KeyRow::key).collect();
+    let mut balance = Balance::default();
+    let mut days = DayFigures::default();
+    let mut failed: BTreeMap<(CampaignId, i32), i64> = BTreeMap::new();
+    for m in moves.iter().filter(|m| moved.contains(&m.key)) {
+        balance.add(m.key.campaign, m.from, -1);
+        balance.add(m.key.campaign, m.to, 1);
+        days.moved(m.from, m.to);
+        if m.error_code != 0 {
+            *failed.entry((m.key.campaign, m.error_code)).or_default() += 1;
+        }
+    }
+    balance.store(engine, conn).await?;
+    days.store(engine, conn).await?;
+    count_errors(conn, &failed).await?;
+    Ok(moved)
+}
+
+/// The key of a row.
+#[derive(FromQueryResult)]
+pub(crate) struct KeyRow {
+    campaign_id: Uuid,
+    seq: i64,
+}
+
+impl KeyRow {
+    /// As a key.
+    pub(crate) fn key(self) -> MessageKey {
+        MessageKey { campaign: CampaignId(self.campaign_id), seq: self.seq }
+    }
+}
+
+/// Changes to the balance that are not stored yet.
+#[derive(Debug, Default)]
+pub struct Balance(BTreeMap<(CampaignId, State), i64>);
+
+impl Balance {
+    /// So many more, or fewer, in this state.
+    pub fn add(&mut self, campaign: CampaignId, state: State, count: i64) {
+        *self.0.entry((campaign, state)).or_default() += count;
+    }
+
+    /// Stores the changes, in the transaction of what they count. Each process has a shard of its own, so that writers do
+    /// not queue on one row.
+    ///
+    /// # Errors
+    /// [`crate::Error::Unavailable`] when the database is away.
+    pub async fn store<C: ConnectionTrait>(self, engine: &Engine, conn: &C) -> Result<()> {
+        let shard = shard(&engine.limits.worker);
+        let items: Vec<_> = self
+            .0
+            .into_iter()
+            .filter(|(_, count)| *count != 0)
+            .map(|((campaign, state), count)| {
+                json!({ "campaign_id": campaign.0.simple().to_string(), "state": state.rank(), "count": count })
+            })
+            .collect();
+        if items.is_empty() {
+            return Ok(());
+        }
+        let columns = [("campaign_id", Kind::Id), ("state", Kind::Small), ("count", Kind::Int)];
+        let table = db::rows(conn, 1, "r", &columns);
+        db::exec(
+            conn,
+            &format!(
+                "INSERT INTO campaign_stats (campaign_id, state, shard, count)
+                 SELECT campaign_id, state, $2, count FROM {table} WHERE true ORDER BY campaign_id, state
+                 ON CONFLICT (campaign_id, state, shard) DO UPDATE SET count = campaign_stats.count + excluded.count"
+            ),
+            vec![db::json(conn, items.into()), shard.into()],
+        )
+        .await?;
+        Ok(())
+    }
+}
+
+/// The shard of a process, 0 to 15.
+fn shard(worker: &str) -> i16 {
+    i16::from(worker.bytes().fold(0u8, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte)) % 16)
+}
+
+/// The day's figures that are not stored yet.
+#[derive(Debug, Default)]
+pub struct DayFigures(BTreeMap<&'static str, i64>);
+
+impl DayFigures {
+    /// So many more of a figure: `sent`, `delivered`, `read`, `failed`, `replies` or `opt_outs`.
+    pub fn add(&mut self, figure: &'static str, count: i64) {
+        *self.0.entry(figure).or_default() += count;
+    }
+
+    /// Counts what a message's move means for the day.
+    fn moved(&mut self, from: State, to: State) {
+        let reached = |state: State, least: State| i64::from(state.rank() >= least.rank());
+        let failed = |state: State| i64::from(state.bucket() == domain::message::Bucket::Failed);
+        self.add("sent", reached(to, State::Accepted) - reached(from, State::Accepted));
+        self.add("delivered", reached(to, State::Delivered) - reached(from, State::Delivered));
+        self.add("read", reached(to, State::Read) - reached(from, State::Read));
+        self.add("failed", failed(to) - failed(from));
+    }
+
+    /// Stores the figures under today (UTC).
+    ///
+    /// # Errors
+    /// [`crate::Error::Unavailable`] when the database is away.
+    pub async fn store<C: ConnectionTrait>(self, engine: &Engine, conn: &C) -> Result<()> {
+        let items: Vec<_> = self
+            .0
+            .into_iter()
+            .filter(|(_, count)| *count != 0)
+            .map(|(figure, count)| json!({ "figure": figure, "count": count }))
+            .collect();
+        if items.is_empty() {
+            return Ok(());
+        }
+        let table = db::rows(conn, 1, "r", &[("figure", Kind::Text), ("count", Kind::Int)]);
+        let day = engine.clock.now().date_naive().to_string();
+        db::exec(
+            conn,
+            &format!(
+                "INSERT INTO day_stats (day, figure, shard, count)
+                 SELECT $2, figure, $3, count FROM {table} WHERE true ORDER BY figure
+                 ON CONFLICT (day, figure, shard) DO UPDATE SET count = day_stats.count + excluded.count"
+            ),
+            vec![db::json(conn, items.into()), day.into(), shard(&engine.limits.worker).into()],
+        )
+        .await?;
+        Ok(())
+    }
+}
+
+/// Counts messages that the provider took, in the running second.
+///
+/// # Errors
+/// [`crate::Error::Unavailable`] when the database is away.
+pub async fn count_taken<C: ConnectionTrait>(
+    engine: &Engine,
+    conn: &C,
+    taken: &BTreeMap<CampaignId, i64>,
+) -> Result<()> {
+    if taken.is_empty() {
+        return Ok(());
+    }
+    let items =
+        taken.iter().map(|(campaign, count)| json!({ "campaign_id": campaign.0.simple().to_string(), "count": count }));
+    let table = db::rows(conn, 1, "r", &[("campaign_id", Kind::Id), ("count", Kind::Int)]);
+    db::exec(
+        conn,
+        &format!(
+            "INSERT INTO throughput (campaign_id, second, count)
+             SELECT campaign_id, $2, count FROM {table} WHERE true ORDER BY campaign_id
+             ON CONFLICT (campaign_id, second) DO UPDATE SET count = throughput.count + excluded.count"
+        ),
+        vec![db::json(conn, items.collect()), engine.clock.now().timestamp().into()],
+    )
+    .await?;
+    Ok(())
+}
+
+async fn count_errors<C: ConnectionTrait>(conn: &C, failed: &BTreeMap<(CampaignId, i32), i64>) -> Result<()> {
+    if failed.is_empty() {
+        return Ok(());
+    }
+    let items = failed.iter().map(|((campaign, code), count)| {
+        json!({ "campaign_id": campaign.0.simple().to_string(), "code": code, "count": count })
+    });
+    let table = db::rows(conn, 1, "r", &[("campaign_id", Kind::Id), ("code", Kind::Int), ("count", Kind::Int)]);
+    db::exec(
+        conn,
+        &format!(
+            "INSERT INTO error_stats (campaign_id, code, count)
+             SELECT campaign_id, code, count FROM {table} WHERE true ORDER BY campaign_id, code
+             ON CONFLICT (campaign_id, code) DO UPDATE SET count = error_stats.count + excluded.count"
+        ),
+        vec![db::json(conn, items.collect())],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Binds provider ids to messages. An id that is bound already stays where it is.
+///
+/// # Errors
+/// [`crate::Error::Unavailable`] when the database is away.
+pub async fn bind<C: ConnectionTrait>(engine: &Engine, conn: &C, sids: &[(Uuid, MessageKey, i16)]) -> Result<()> {
+    if sids.is_empty() {
+        return Ok(());
+    }
+    let items = sids.iter().map(|(sid, key, attempt)| {
+        json!({
+            "sid": sid.simple().to_string(),
+            "campaign_id": key.campaign.0.simple().to_string(),
+            "seq": key.seq,
+            "attempt": attempt,
+        })
+    });
+    let columns =
+        [("sid", Kind::Id), ("campaign_id", Kind::Id), ("seq", Kind::Int), ("attempt", Kind::Small)];
+    let table = db::rows(conn, 1, "r", &columns);
+    db::exec(
+        conn,
+        &format!(
+            "INSERT INTO provider_messages (sid, campaign_id, seq, attempt, at)
+             SELECT sid, campaign_id, seq, attempt, $2 FROM {table} WHERE true ORDER BY sid
+             ON CONFLICT (sid) DO NOTHING"
+        ),
+        vec![db::json(conn, items.collect()), engine.clock.now().into()],
+    )
+    .await?;
+    Ok(())
+}
+
+#[derive(FromQueryResult)]
+struct BoundRow {
+    sid: Uuid,
+    campaign_id: Uuid,
+    seq: i64,
+    attempt: i16,
+}
+
+/// Which messages these provider ids belong to.
+///
+/// # Errors
+/// [`crate::Error::Unavailable`] when the database is away.
+pub async fn bound<C: ConnectionTrait>(conn: &C, sids: &[Uuid]) -> Result<HashMap<Uuid, (MessageKey, i16)>> {
+    if sids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let items = sids.iter().map(|sid| json!({ "sid": sid.simple().to_string() }));
+    let table = db::rows(conn, 1, "r", &[("sid", Kind::Id)]);
+    let rows: Vec<BoundRow> = db::all(
+        conn,
+        &format!("SELECT p.sid, p.campaign_id, p.seq, p.attempt FROM {table} JOIN provider_messages p ON p.sid = r.sid"),
+        vec![db::json(conn, items.collect())],
+    )
+    .await?;
+    let key = |row: &BoundRow| MessageKey { campaign: CampaignId(row.campaign_id), seq: row.seq };
+    Ok(rows.iter().map(|row| (row.sid, (key(row), row.attempt))).collect())
+}
+
+/// A message that waits: it has one row in `waits`.
+#[derive(Debug, Clone)]
+pub struct Wait {
+    /// Which.
+    pub key: MessageKey,
+    /// `retry`, `deferral` or `unknown`.
+    pub why: &'static str,
+    /// Until when.
+    pub due_at: chrono::DateTime<chrono::Utc>,
+    /// How often it has waited for this.
+    pub tries: i32,
+}
+
+/// Lets messages wait; one that waits already waits anew.
+///
+/// # Errors
+/// [`crate::Error::Unavailable`] when the database is away.
+pub async fn wait<C: ConnectionTrait>(conn: &C, waits: &[Wait]) -> Result<()> {
+    if waits.is_empty() {
+        return Ok(());
+    }
+    let items = waits.iter().map(|wait| {
+        json!({
+            "campaign_id": wait.key.campaign.0.simple().to_string(),
+            "seq": wait.key.seq,
+            "due_at": db::instant(wait.due_at),
+            "why": wait.why,
+            "tries": wait.tries,
+        })
+    });
+    let table = db::rows(
+        conn,
+        1,
+        "r",
+        &[("campaign_id", Kind::Id), ("seq", Kind::Int), ("due_at", Kind::Time), ("why", Kind::Text), ("tries", Kind::Int)],
+    );
+    db::exec(
+        conn,
+        &format!(
+            "INSERT INTO waits (campaign_id, seq, due_at, why, tries)
+             SELECT campaign_id, seq, due_at, why, tries FROM {table} WHERE true ORDER BY campaign_id, seq
+             ON CONFLICT (campaign_id, seq) DO UPDATE
+             SET due_at = excluded.due_at, why = excluded.why, tries = excluded.tries"
+        ),
+        vec![db::json(conn, items.collect())],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Ends the wait of these messages.
+///
+/// # Errors
+/// [`crate::Error::Unavailable`] when the database is away.
+pub async fn stop_waiting<C: ConnectionTrait>(conn: &C, keys: &[MessageKey]) -> Result<()> {
+    if keys.is_empty() {
+        return Ok(());
+    }
+    let table = db::rows(conn, 1, "r", &[("campaign_id", Kind::Id), ("seq", Kind::Int)]);
+    db::exec(
+        conn,
+        &format!("DELETE FROM waits WHERE (campaign_id, seq) IN (SELECT campaign_id, seq FROM {table})"),
+        vec![db::json(conn, key_rows(keys))],
+    )
+    .await?;
+    Ok(())
+}
