@@ -4,12 +4,18 @@
 //! its kind.
 
 pub mod audit;
+pub mod campaigns;
 pub mod consents;
 pub mod imports;
+pub mod inbound;
+pub mod messages;
 pub mod operators;
 pub mod overview;
+pub mod phones;
 pub mod segments;
+pub mod senders;
 pub mod subscriptions;
+pub mod templates;
 pub mod topics;
 pub mod users;
 
@@ -65,6 +71,15 @@ impl FromServerFnError for Failure {
         };
         Self(problem)
     }
+}
+
+/// The failure for an address that names nothing: it is known without asking the engine.
+pub fn not_found(what: &str) -> Failure {
+    #[cfg(feature = "ssr")]
+    if let Some(answer) = leptos::prelude::use_context::<leptos_axum::ResponseOptions>() {
+        answer.set_status(http::StatusCode::NOT_FOUND);
+    }
+    Failure(Problem::new(Kind::NotFound, format!("There is no such {what}.")))
 }
 
 #[cfg(feature = "ssr")]

@@ -26,7 +26,7 @@ pub use button::{Button, ButtonKind, LinkButton};
 pub use card::{Card, Fact, Facts, Stat, Stats};
 pub use dialog::{Confirm, Dialog};
 pub use empty::Empty;
-pub use failure::{FailureNote, FailurePanel};
+pub use failure::{FailureNote, FailurePanel, field_error};
 pub use field::{Choice, Field, Select, TextArea, TextInput};
 pub use filter_input::FilterInput;
 pub use load::Load;

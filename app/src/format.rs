@@ -69,7 +69,8 @@ pub fn bytes(n: i64) -> String {
 pub fn duration(seconds: i64) -> String {
     let seconds = seconds.max(0);
     let (minutes, hours, days) = (seconds / 60, seconds / 3_600, seconds / 86_400);
-    let two = |large: String, small: i64, unit: &str| if small == 0 { large } else { format!("{large} {small} {unit}") };
+    let two =
+        |large: String, small: i64, unit: &str| if small == 0 { large } else { format!("{large} {small} {unit}") };
     match seconds {
         0..60 => format!("{seconds} s"),
         60..3_600 => two(format!("{minutes} min"), seconds % 60, "s"),
@@ -138,7 +139,8 @@ mod tests {
 
     #[test]
     fn numbers() {
-        for (n, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (-1_234_567, "−1,234,567"), (100_000, "100,000")] {
+        for (n, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (-1_234_567, "−1,234,567"), (100_000, "100,000")]
+        {
             assert_eq!(number(n), text);
         }
         assert_eq!(number(i64::MIN), "−9,223,372,036,854,775,808");
@@ -162,7 +164,9 @@ mod tests {
 
     #[test]
     fn sizes_and_rates() {
-        for (n, text) in [(0, "0 B"), (999, "999 B"), (1_400_000, "1.4 MB"), (999_900, "1.0 MB"), (2_000_000_000, "2.0 GB")] {
+        for (n, text) in
+            [(0, "0 B"), (999, "999 B"), (1_400_000, "1.4 MB"), (999_900, "1.0 MB"), (2_000_000_000, "2.0 GB")]
+        {
             assert_eq!(bytes(n), text);
         }
         assert_eq!((rate(0.0), rate(0.44), rate(1234.4)), ("0".to_owned(), "0.4".to_owned(), "1,234".to_owned()));
@@ -170,7 +174,8 @@ mod tests {
 
     #[test]
     fn lengths_of_time() {
-        let cases = [(-1, "0 s"), (59, "59 s"), (60, "1 min"), (200, "3 min 20 s"), (7_500, "2 h 5 min"), (86_400, "1 day")];
+        let cases =
+            [(-1, "0 s"), (59, "59 s"), (60, "1 min"), (200, "3 min 20 s"), (7_500, "2 h 5 min"), (86_400, "1 day")];
         for (seconds, text) in cases {
             assert_eq!(duration(seconds), text);
         }

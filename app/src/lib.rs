@@ -14,6 +14,7 @@ mod routes;
 #[cfg(feature = "ssr")]
 mod shell;
 mod theme;
+mod timing;
 
 pub use routes::App;
 #[cfg(feature = "ssr")]

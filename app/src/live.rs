@@ -54,7 +54,9 @@ impl Live {
     }
 }
 
-/// Runs when the noun changed: at most once a second, and always after the last change.
+/// Runs when the noun changed: at most once a second, and always after the last change. While a dialog is open it waits,
+/// for what was typed there must not go away with the page beneath it; the same holds for a form marked `data-keep` that
+/// has the focus.
 pub fn on_changed(noun: &'static str, run: impl Fn() + Clone + 'static) {
     let Some(live) = use_context::<Live>() else { return };
     let Some(place) = NOUNS.iter().position(|known| *known == noun) else { return };
@@ -63,19 +65,29 @@ pub fn on_changed(noun: &'static str, run: impl Fn() + Clone + 'static) {
         let changes = live.changes[place].get();
         if before.is_some_and(|before| before != changes) && !waiting.get_value() {
             waiting.set_value(true);
-            let run = run.clone();
-            set_timeout(
-                move || {
-                    // The page may have been left meanwhile; its values are gone then.
-                    if waiting.try_set_value(false).is_none() {
-                        run();
-                    }
-                },
-                REFETCH_EVERY,
-            );
+            run_later(waiting, run.clone());
         }
         changes
     });
+}
+
+fn run_later(waiting: StoredValue<bool>, run: impl Fn() + 'static) {
+    let later = move || {
+        // The page may have been left meanwhile; its values are gone then.
+        if waiting.is_disposed() {
+            return;
+        }
+        if is_someone_typing() {
+            return run_later(waiting, run);
+        }
+        waiting.set_value(false);
+        run();
+    };
+    set_timeout(later, REFETCH_EVERY);
+}
+
+fn is_someone_typing() -> bool {
+    document().query_selector("dialog[open], [data-keep]:focus-within").is_ok_and(|found| found.is_some())
 }
 
 /// The counters of a campaign as they change; `None` until the first arrive.

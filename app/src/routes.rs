@@ -1,7 +1,11 @@
 //! The route table.
 
 use crate::{
-    components::{frame::Frame, time::provide_clock, toast::provide_toasts},
+    components::{
+        frame::{Frame, provide_viewer_role},
+        time::provide_clock,
+        toast::provide_toasts,
+    },
     pages::{
         account::Account, audit::Audit, campaign_composer::CampaignComposer, campaign_monitor::CampaignMonitor,
         campaigns::Campaigns, import::Import, imports::Imports, inbox::Inbox, message::Message, messages::Messages,
@@ -26,6 +30,7 @@ pub fn App() -> impl IntoView {
     provide_meta_context();
     provide_clock();
     provide_toasts();
+    provide_viewer_role();
     view! {
         <Router>
             <Routes fallback=Missing>

@@ -3,7 +3,10 @@
 use super::Failure;
 #[cfg(feature = "ssr")]
 use super::caller;
-use domain::{audit::AuditEntry, page::{Page, PageRequest}};
+use domain::{
+    audit::AuditEntry,
+    page::{Page, PageRequest},
+};
 use leptos::{prelude::*, server_fn::codec::Json};
 
 /// One page of the audit log, newest first.

@@ -3,7 +3,11 @@
 use super::Failure;
 #[cfg(feature = "ssr")]
 use super::caller;
-use domain::{ids::ImportId, import::view::{ImportOptions, ImportReject, ImportView}, page::{Page, PageRequest}};
+use domain::{
+    ids::ImportId,
+    import::{ImportOptions, ImportReject, ImportView},
+    page::{Page, PageRequest},
+};
 use leptos::{prelude::*, server_fn::codec::Json};
 
 /// One page of the imports, newest first.

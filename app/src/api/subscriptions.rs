@@ -3,7 +3,10 @@
 use super::Failure;
 #[cfg(feature = "ssr")]
 use super::caller;
-use domain::{ids::{TopicId, UserId}, topic::SubscriptionState};
+use domain::{
+    ids::{TopicId, UserId},
+    topic::SubscriptionState,
+};
 use leptos::{prelude::*, server_fn::codec::Json};
 
 /// Records a person's choice on a topic, with evidence.

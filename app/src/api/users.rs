@@ -3,7 +3,11 @@
 use super::Failure;
 #[cfg(feature = "ssr")]
 use super::caller;
-use domain::{ids::UserId, page::{Page, PageRequest}, user::{User, UserDetail, UserForm}};
+use domain::{
+    ids::UserId,
+    page::{Page, PageRequest},
+    user::{User, UserDetail, UserForm},
+};
 use leptos::{prelude::*, server_fn::codec::Json};
 
 /// One page of the users who match a filter; the empty filter matches everyone.

@@ -1,6 +1,8 @@
 //! Statuses: a mark and a word, so that colour never speaks alone.
 
-use domain::{campaign::CampaignStatus, consent::ConsentState, import::view::ImportStatus, inbound::InboundKind, message::State};
+use domain::{
+    campaign::CampaignStatus, consent::ConsentState, import::ImportStatus, inbound::InboundKind, message::State,
+};
 use leptos::prelude::*;
 
 /// The hue of a status.
@@ -71,12 +73,9 @@ impl Status for State {
     fn tone(&self) -> Tone {
         match self {
             Self::Sent | Self::Delivered | Self::Read => Tone::Ok,
-            Self::Pending
-            | Self::Sending
-            | Self::Accepted
-            | Self::Scheduled
-            | Self::Queued
-            | Self::Transmitting => Tone::Wait,
+            Self::Pending | Self::Sending | Self::Accepted | Self::Scheduled | Self::Queued | Self::Transmitting => {
+                Tone::Wait
+            }
             Self::Unknown | Self::NeedsReview => Tone::Warn,
             Self::Skipped | Self::Expired | Self::Canceled | Self::ProviderCanceled => Tone::Plain,
             Self::Rejected | Self::Failed | Self::Undelivered => Tone::Fail,

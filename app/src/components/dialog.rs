@@ -74,7 +74,8 @@ pub fn Confirm(
     let typed = RwSignal::new(String::new());
     let asks_number = Memo::new(move |_| people.get() >= TYPED_FROM);
     let agrees = move || {
-        !asks_number.get() || typed.get().chars().filter(char::is_ascii_digit).collect::<String>() == people.get().to_string()
+        !asks_number.get()
+            || typed.get().chars().filter(char::is_ascii_digit).collect::<String>() == people.get().to_string()
     };
     let children = StoredValue::new(children);
     Effect::new(move || {

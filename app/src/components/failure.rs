@@ -71,3 +71,14 @@ pub fn FailureNote(
         </div>
     }
 }
+
+/// What is wrong with one field of a form that was refused, by the field's path (`phone`, `audience/filter`).
+pub fn field_error(failure: Signal<Option<Failure>>, path: &'static str) -> Signal<Option<String>> {
+    Signal::derive(move || failure.get().and_then(|failure| failure.field(path)))
+}
+
+/// What a failure says about the field with this path (`audience/filter`), for that field's error.
+pub fn at_field(failure: impl Into<Signal<Option<Failure>>>, path: &'static str) -> Signal<Option<String>> {
+    let failure = failure.into();
+    Signal::derive(move || failure.with(|failure| failure.as_ref().and_then(|failure| failure.field(path))))
+}

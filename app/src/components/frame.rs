@@ -2,7 +2,7 @@
 
 use super::{icon, icon::Icon, palette::Palette, toast::ToastRegion};
 use crate::{api, keyboard, live, theme::Theme};
-use domain::operator::{Operation, Viewer};
+use domain::operator::{Operation, Role, Viewer, may};
 use leptos::prelude::*;
 use leptos_router::{
     components::{A, Outlet},
@@ -23,7 +23,13 @@ pub struct Place {
     needs: Option<Operation>,
 }
 
-const fn place(href: &'static str, name: &'static str, key: char, icon: &'static str, needs: Option<Operation>) -> Place {
+const fn place(
+    href: &'static str,
+    name: &'static str,
+    key: char,
+    icon: &'static str,
+    needs: Option<Operation>,
+) -> Place {
     Place { href, name, key, icon, needs }
 }
 
@@ -50,19 +56,45 @@ impl Place {
     }
 
     fn is_open(&self, path: &str) -> bool {
-        path == self.href || (self.href != "/" && path.strip_prefix(self.href).is_some_and(|rest| rest.starts_with('/')))
+        path == self.href
+            || (self.href != "/" && path.strip_prefix(self.href).is_some_and(|rest| rest.starts_with('/')))
     }
 }
 
-/// Whoever looks at the page.
+/// The role of whoever looks at the page; `None` where nobody is signed in.
 #[derive(Clone, Copy)]
-pub struct ViewerResource(Resource<Result<Viewer, api::Failure>>);
+struct ViewerRole(Option<Role>);
 
-/// Whether whoever looks at the page may do this. Until that is known, and where it cannot be found out: no.
-pub fn viewer_may(operation: Operation) -> Signal<bool> {
-    let ViewerResource(viewer) = expect_context();
-    Signal::derive(move || viewer.get().and_then(Result::ok).is_some_and(|viewer| viewer.may(operation)))
+/// Sets up what [`viewer_may`] answers. To be called once, by the outermost component.
+///
+/// The server hands the role to the browser with the page rather than through a resource: so what a page offers is the
+/// same in both from the first moment on. The engine asks again at every call.
+pub fn provide_viewer_role() {
+    provide_context(ViewerRole(SharedValue::new(role_of_request).into_inner()));
 }
+
+#[cfg(feature = "ssr")]
+fn role_of_request() -> Option<Role> {
+    use engine::actor::Identity;
+    match use_context::<Option<engine::Actor>>().flatten()?.identity {
+        Identity::Operator { role, .. } => Some(role),
+        Identity::System => Some(Role::Admin),
+    }
+}
+
+#[cfg(not(feature = "ssr"))]
+fn role_of_request() -> Option<Role> {
+    None
+}
+
+/// Whether whoever looks at the page may do this.
+pub fn viewer_may(operation: Operation) -> Signal<bool> {
+    let ViewerRole(role) = expect_context();
+    Signal::stored(role.is_some_and(|role| may(role, operation)))
+}
+
+#[derive(Clone, Copy)]
+struct ViewerResource(Resource<Result<Viewer, api::Failure>>);
 
 /// Whoever looks at the page, once known. To be read under a `Load` or `Transition`.
 pub fn viewer() -> Resource<Result<Viewer, api::Failure>> {
@@ -88,16 +120,21 @@ pub fn Frame() -> impl IntoView {
         <a class="skip" href="#content">"Skip to the content"</a>
         <div class="frame" class:drawer-open=move || drawer_open.get()>
             <header class="topbar">
-                <button
-                    type="button"
+                // A link, so that the menu opens by its address before the script runs.
+                <a
+                    href="#navigation"
+                    role="button"
                     class="btn btn-quiet"
                     aria-label="Menu"
                     aria-expanded=move || drawer_open.get().to_string()
                     aria-controls="navigation"
-                    on:click=move |_| drawer_open.update(|open| *open = !*open)
+                    on:click=move |event| {
+                        event.prevent_default();
+                        drawer_open.update(|open| *open = !*open);
+                    }
                 >
                     <Icon path="M2 4h12M2 8h12M2 12h12" />
-                </button>
+                </a>
                 <Brand />
             </header>
             <aside class="sidebar" id="navigation">

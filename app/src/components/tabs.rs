@@ -1,7 +1,6 @@
 //! Tabs that are links: which one is open stands in the URL.
 
 use leptos::prelude::*;
-use leptos_router::components::A;
 
 /// A row of tabs.
 #[component]

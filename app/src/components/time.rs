@@ -21,7 +21,7 @@ struct PageClock {
 
 /// Sets up the page's clock. To be called once, by the outermost component.
 pub fn provide_clock() {
-    let millis = SharedValue::new(server_now).into_inner();
+    let millis = SharedValue::new(this_moment).into_inner();
     let clock = PageClock {
         now: RwSignal::new(DateTime::from_timestamp_millis(millis).unwrap_or_default()),
         offset_minutes: RwSignal::new(None),
@@ -42,14 +42,19 @@ pub fn provide_clock() {
 }
 
 #[cfg(feature = "ssr")]
-fn server_now() -> i64 {
+fn this_moment() -> i64 {
     // While the routes are listed at start-up there is no engine yet, and nothing is shown.
     use_context::<engine::Engine>().map_or(0, |engine| engine.clock.now().timestamp_millis())
 }
 
 #[cfg(not(feature = "ssr"))]
-fn server_now() -> i64 {
+fn this_moment() -> i64 {
     js_sys::Date::now() as i64
+}
+
+/// What time it is at this moment, to reckon with; for words on the page there is [`now`].
+pub fn current() -> DateTime<Utc> {
+    DateTime::from_timestamp_millis(this_moment()).unwrap_or_default()
 }
 
 /// What time it is, for times that must agree between server and browser.

@@ -1,0 +1,231 @@
+//! What each column is, and how the people in the file agreed to hear from us.
+
+use crate::{api, components::*};
+use domain::import::{Field as Target, ImportOptions, ImportView, Mapping, is_attribute_name};
+use leptos::prelude::*;
+
+/// What a column can be, beside an attribute of any name.
+const TARGETS: [(Target, &str); 8] = [
+    (Target::Phone, "Phone number"),
+    (Target::Name, "Name"),
+    (Target::Locale, "Language"),
+    (Target::Zone, "Time zone"),
+    (Target::WhatsappId, "WhatsApp id"),
+    (Target::ConsentSms, "Agreed to SMS (yes or no)"),
+    (Target::ConsentWhatsapp, "Agreed to WhatsApp (yes or no)"),
+    (Target::Topics, "Topics, separated by commas"),
+];
+/// The choice that stands for an attribute, whose name is entered beside it.
+const ATTRIBUTE: &str = "attribute";
+/// How many cells of a column are shown.
+const CELLS_SHOWN: usize = 3;
+
+/// What was chosen for one column.
+#[derive(Clone, Copy)]
+struct Column {
+    /// A field's word, [`ATTRIBUTE`], or empty to leave it out.
+    choice: RwSignal<String>,
+    attribute: RwSignal<String>,
+}
+
+impl Column {
+    fn new(target: Option<&Target>) -> Self {
+        let (choice, attribute) = match target {
+            None => (String::new(), String::new()),
+            Some(Target::Attribute(name)) => (ATTRIBUTE.to_owned(), name.clone()),
+            Some(target) => (target.to_string(), String::new()),
+        };
+        Self { choice: RwSignal::new(choice), attribute: RwSignal::new(attribute) }
+    }
+
+    fn is_attribute(self) -> bool {
+        *self.choice.read() == ATTRIBUTE
+    }
+
+    fn name_problem(self) -> Option<String> {
+        let wrong = self.is_attribute() && !is_attribute_name(&self.attribute.read());
+        wrong.then(|| "Lower-case letters, digits and _, not beginning with a digit.".to_owned())
+    }
+
+    fn target(self) -> Option<Target> {
+        if self.is_attribute() {
+            Some(Target::Attribute(self.attribute.get()))
+        } else {
+            self.choice.read().parse().ok()
+        }
+    }
+}
+
+/// The form that starts an import.
+#[component]
+pub fn MappingForm(import: ImportView, started: Callback<()>) -> impl IntoView {
+    let id = import.id;
+    let options = import.options;
+    let columns: Vec<Column> = (0..import.columns.len())
+        .map(|place| Column::new(options.mapping.columns.get(place).and_then(Option::as_ref)))
+        .collect();
+    let columns = StoredValue::new(columns);
+    let region = RwSignal::new(options.default_region.unwrap_or_default());
+    let sms = RwSignal::new(options.sms_evidence);
+    let whatsapp = RwSignal::new(options.whatsapp_evidence);
+    let mapping =
+        Memo::new(move |_| Mapping { columns: columns.get_value().into_iter().map(Column::target).collect() });
+    let problem = Signal::derive(move || {
+        let bad_name = columns.get_value().into_iter().find_map(Column::name_problem);
+        bad_name.or_else(|| mapping.read().check().err().map(|error| error.to_string()))
+    });
+    let start = Action::new(move |options: &ImportOptions| api::imports::start(id, options.clone()));
+    let failure = Signal::derive(move || start.value().get().and_then(Result::err));
+    Effect::new(move || {
+        if let Some(Ok(_)) = start.value().get() {
+            started.run(());
+        }
+    });
+    let submit = move |event: leptos::ev::SubmitEvent| {
+        event.prevent_default();
+        let region = region.get_untracked().trim().to_uppercase();
+        start.dispatch(ImportOptions {
+            default_region: (!region.is_empty()).then_some(region),
+            mapping: mapping.get_untracked(),
+            sms_evidence: sms.get_untracked(),
+            whatsapp_evidence: whatsapp.get_untracked(),
+        });
+    };
+    let rows = import.columns.into_iter().enumerate().map(|(place, header)| {
+        let cells: Vec<String> =
+            import.sample.iter().filter_map(|row| row.get(place)).take(CELLS_SHOWN).cloned().collect();
+        view! { <ColumnRow place header cells column=columns.with_value(|columns| columns[place]) /> }
+    });
+    let rows = rows.collect_view();
+    view! {
+        <form class="stack" on:submit=submit>
+            <Card title="What is each column?" flush=true>
+                <Table label="Columns" head=vec!["Column", "First rows", "Is"]>
+                    {rows}
+                </Table>
+            </Card>
+            <Card title="Phone numbers">
+                <TextInput
+                    label="Country of numbers without a country code"
+                    name="region"
+                    value=region
+                    placeholder="LK"
+                    hint="Two letters, as LK, DE or US. Left empty, such numbers are refused rather than guessed."
+                    error=field_error(failure, "default_region")
+                />
+            </Card>
+            <Card title="How did these people agree?">
+                <div class="stack">
+                    <Evidence
+                        channel="SMS"
+                        name="sms"
+                        value=sms
+                        has_column=Signal::derive(move || mapping.read().columns.contains(&Some(Target::ConsentSms)))
+                    />
+                    <Evidence
+                        channel="WhatsApp"
+                        name="whatsapp"
+                        value=whatsapp
+                        has_column=Signal::derive(move || {
+                            mapping.read().columns.contains(&Some(Target::ConsentWhatsapp))
+                        })
+                    />
+                    <p class="text-muted">
+                        "Whoever opted out before stays opted out: a file cannot bring them back. What you write here is kept in the ledger of every person it is used for."
+                    </p>
+                </div>
+            </Card>
+            <p class="field-error" role="status">
+                {move || problem.get()}
+            </p>
+            <FailureNote failure />
+            <div class="actions">
+                <Button
+                    kind=ButtonKind::Primary
+                    submit=true
+                    pending=start.pending()
+                    disabled=Signal::derive(move || problem.get().is_some())
+                >
+                    "Start the import"
+                </Button>
+            </div>
+        </form>
+    }
+}
+
+#[component]
+fn ColumnRow(place: usize, header: String, cells: Vec<String>, column: Column) -> impl IntoView {
+    let option = move |value: String, words: &'static str| {
+        let selected = *column.choice.read_untracked() == value;
+        view! {
+            <option value=value selected=selected>
+                {words}
+            </option>
+        }
+    };
+    let targets = TARGETS.iter().map(|(target, words)| option(target.to_string(), words)).collect_view();
+    let cells = cells.into_iter().map(|cell| view! { <li class="truncate">{cell}</li> }).collect_view();
+    view! {
+        <tr>
+            <td data-label="Column">
+                <label for=format!("column-{place}") class="font-semibold">
+                    {header}
+                </label>
+            </td>
+            <td data-label="First rows">
+                <ul class="cells text-muted">{cells}</ul>
+            </td>
+            <td data-label="Is">
+                <div class="stack-tight">
+                    <select
+                        class="input"
+                        id=format!("column-{place}")
+                        on:change:target=move |event| column.choice.set(event.target().value())
+                    >
+                        {option(String::new(), "Leave out")}
+                        {targets}
+                        {option(ATTRIBUTE.to_owned(), "An attribute named…")}
+                    </select>
+                    <Show when=move || column.is_attribute()>
+                        <TextInput
+                            label="Attribute"
+                            name=format!("attribute-{place}")
+                            value=column.attribute
+                            error=Signal::derive(move || column.name_problem())
+                        />
+                    </Show>
+                </div>
+            </td>
+        </tr>
+    }
+}
+
+/// The statement of evidence for one channel, with what comes of leaving it out.
+#[component]
+fn Evidence(
+    channel: &'static str,
+    name: &'static str,
+    value: RwSignal<String>,
+    has_column: Signal<bool>,
+) -> impl IntoView {
+    let effect = move || match (value.read().trim().is_empty(), has_column.get()) {
+        (false, false) => format!("Everyone in the file is opted in to {channel} on this evidence."),
+        (false, true) => {
+            format!("Those whose column says yes, or says nothing, are opted in to {channel} on this evidence.")
+        }
+        (true, true) => format!("Only those whose column says yes are opted in to {channel}."),
+        (true, false) => format!(
+            "Nobody is opted in to {channel}: new people in this file get no {channel} campaigns until they agree."
+        ),
+    };
+    view! {
+        <TextArea
+            label=format!("Evidence of consent to {channel}")
+            name=format!("{name}_evidence")
+            value
+            rows=2
+            placeholder="Ticked the box at checkout, form of 3 March 2026"
+            hint=Signal::derive(effect)
+        />
+    }
+}
