@@ -12,6 +12,7 @@ mod m20261123_000003_campaigns;
 mod m20261123_000004_events;
 mod m20261123_000005_operators;
 mod m20261123_000006_imports;
+mod m20261123_000007_import_rows;
 
 /// Applies and reverts the migrations.
 pub struct Migrator;
@@ -26,6 +27,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000004_events::Migration),
             Box::new(m20261123_000005_operators::Migration),
             Box::new(m20261123_000006_imports::Migration),
+            Box::new(m20261123_000007_import_rows::Migration),
         ]
     }
 }

@@ -1,0 +1,148 @@
+//! Many entries at once, for imports: three statements, whatever their number.
+
+use super::{Entry, Row, next_id};
+use crate::{Engine, Error, Result, db, db::Kind};
+use domain::{
+    consent::{Folded, Unmoved, fold},
+    ids::UserId,
+    phone::Channel,
+};
+use sea_orm::ConnectionTrait;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use uuid::Uuid;
+
+/// Where one person stands while a batch is folded.
+struct Standing {
+    folded: Folded,
+    latest: Option<Uuid>,
+    touched: bool,
+}
+
+/// Records entries as [`super::append`] does, in their order, and answers for each the new state or why there is none.
+/// The rows of all people are locked in the order of their ids, so that two batches never wait for each other.
+///
+/// # Errors
+/// [`Error::NotFound`] if someone has no row, [`Error::Unavailable`].
+pub(crate) async fn append_many<C: ConnectionTrait>(
+    engine: &Engine,
+    conn: &C,
+    entries: &[Entry<'_>],
+) -> Result<Vec<Result<Folded, Unmoved>>> {
+    if entries.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut standings = lock(conn, entries).await?;
+    let now = db::instant(engine.clock.now());
+    let mut outcomes = Vec::with_capacity(entries.len());
+    let mut events = Vec::new();
+    for entry in entries {
+        let standing = standings.get_mut(&(entry.user, entry.channel)).ok_or(Error::NotFound { what: "user" })?;
+        let outcome = fold(standing.folded.clone(), entry.kind, entry.source, entry.sender);
+        if outcome.is_ok() || entry.source.is_own_act() {
+            let id = next_id(engine, standing.latest);
+            standing.latest = Some(id);
+            standing.touched = true;
+            events.push(json!({
+                "id": id.simple().to_string(), "user_id": entry.user.0.simple().to_string(), "channel": entry.channel,
+                "kind": entry.kind, "source": entry.source, "sender": entry.sender, "evidence": entry.evidence,
+                "at": now,
+            }));
+        }
+        if let Ok(folded) = &outcome {
+            standing.folded = folded.clone();
+        }
+        outcomes.push(outcome);
+    }
+    insert(conn, events).await?;
+    let touched: Vec<Value> = standings
+        .into_iter()
+        .filter(|(_, standing)| standing.touched)
+        .map(|((user, channel), standing)| {
+            json!({
+                "user_id": user.0.simple().to_string(), "channel": channel, "state": standing.folded.state,
+                "stops": standing.folded.stops, "event_id": standing.latest.map(|id| id.simple().to_string()),
+                "at": now,
+            })
+        })
+        .collect();
+    update(conn, touched).await?;
+    Ok(outcomes)
+}
+
+/// Locks the rows of `consents` of these people, in the order of their ids, and reads them.
+async fn lock_rows<C: ConnectionTrait>(conn: &C, people: impl IntoIterator<Item = UserId>) -> Result<Vec<Row>> {
+    let people: BTreeSet<UserId> = people.into_iter().collect();
+    let people = people.iter().map(|user| json!({ "id": user.0.simple().to_string() })).collect();
+    let sql = format!(
+        "SELECT user_id, channel, state, stops, event_id FROM consents
+         WHERE user_id IN (SELECT r.id FROM {}) ORDER BY user_id, channel{}",
+        db::rows(conn, 1, "r", &[("id", Kind::Id)]),
+        db::lock(conn)
+    );
+    db::all(conn, &sql, vec![db::json(conn, Value::Array(people))]).await
+}
+
+/// Locks people's standing until the transaction ends.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub(crate) async fn lock_people<C: ConnectionTrait>(conn: &C, people: impl IntoIterator<Item = UserId>) -> Result<()> {
+    lock_rows(conn, people).await.map(|_| ())
+}
+
+async fn lock<C: ConnectionTrait>(conn: &C, entries: &[Entry<'_>]) -> Result<BTreeMap<(UserId, Channel), Standing>> {
+    let rows = lock_rows(conn, entries.iter().map(|entry| entry.user)).await?;
+    rows.into_iter()
+        .map(|row| {
+            let standing = Standing { folded: row.folded()?, latest: row.event_id, touched: false };
+            Ok(((UserId(row.user_id), row.channel.parse()?), standing))
+        })
+        .collect()
+}
+
+async fn insert<C: ConnectionTrait>(conn: &C, events: Vec<Value>) -> Result<()> {
+    if events.is_empty() {
+        return Ok(());
+    }
+    let columns = [
+        ("id", Kind::Id),
+        ("user_id", Kind::Id),
+        ("channel", Kind::Text),
+        ("kind", Kind::Text),
+        ("source", Kind::Text),
+        ("sender", Kind::Text),
+        ("evidence", Kind::Text),
+        ("at", Kind::Time),
+    ];
+    let sql = format!(
+        "INSERT INTO consent_events (id, user_id, channel, topic_id, kind, source, sender, evidence, at)
+         SELECT r.id, r.user_id, r.channel, NULL, r.kind, r.source, r.sender, r.evidence, r.at FROM {}",
+        db::rows(conn, 1, "r", &columns)
+    );
+    db::exec(conn, &sql, vec![db::json(conn, Value::Array(events))]).await?;
+    Ok(())
+}
+
+async fn update<C: ConnectionTrait>(conn: &C, rows: Vec<Value>) -> Result<()> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let columns = [
+        ("user_id", Kind::Id),
+        ("channel", Kind::Text),
+        ("state", Kind::Text),
+        ("stops", Kind::Json),
+        ("event_id", Kind::Id),
+        ("at", Kind::Time),
+    ];
+    // Only a state that moved has a new instant: a repeated STOP is in the ledger, and changed nothing here.
+    let sql = format!(
+        "UPDATE consents AS c SET state = r.state, stops = r.stops, event_id = r.event_id,
+             updated_at = CASE WHEN c.state <> r.state OR c.stops <> r.stops THEN r.at ELSE c.updated_at END
+         FROM {} WHERE c.user_id = r.user_id AND c.channel = r.channel",
+        db::rows(conn, 1, "r", &columns)
+    );
+    db::exec(conn, &sql, vec![db::json(conn, Value::Array(rows))]).await?;
+    Ok(())
+}

@@ -1,0 +1,215 @@
+//! The reading of an import's rows: a thread reads and cleans, a task writes batch after batch.
+
+use super::{
+    ImportRecord,
+    batch::{Context, Row, without_consent},
+    file_path, load,
+    people::keep_types,
+    rows::{self, Failure, RawRow, Rows},
+};
+use crate::{
+    Actor, Engine, Error, Result,
+    audit::{self, Act},
+    db, templates, values,
+};
+use domain::{
+    ids::{ImportId, TopicId},
+    import::{Field, ImportReport, clean_row},
+};
+use sea_orm::FromQueryResult;
+use serde_json::json;
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+/// How many rows one transaction takes.
+const BATCH_ROWS: usize = 1_000;
+/// How many batches wait for the writer.
+const BATCHES_AHEAD: usize = 2;
+/// How often a batch is done again when others made the same people meanwhile.
+const TRIES: u32 = 5;
+/// The least time between two hints to open pages.
+const HINT_GAP: Duration = Duration::from_millis(250);
+
+/// Rows that were read together, and how much of the file that took.
+struct Batch {
+    rows: Vec<Row>,
+    bytes_done: u64,
+}
+
+/// Reads an import's rows into the base, from the last committed batch on. Safe to run twice, also at the same time: each
+/// batch is counted in the transaction that writes it, and only from where the count stands.
+///
+/// A file that cannot be read on ends the import as failed, with the reason; what went in before stays, with its record.
+///
+/// # Errors
+/// [`Error::Unavailable`]; the import goes on with the next bell.
+pub async fn run(engine: &Engine, id: ImportId) -> Result<()> {
+    let Some(import) = load(engine.db.read(), id).await?.filter(|import| import.status == "running") else {
+        return Ok(());
+    };
+    let context = Context { engine, import: &import, topics: topics(engine).await? };
+    let (send, mut receive) = mpsc::channel(BATCHES_AHEAD);
+    let (path, reader) = (file_path(engine, id), import.clone());
+    let reading = tokio::task::spawn_blocking(move || {
+        // The writer may be gone: then nobody wants to know how it ended.
+        if let Err(failure) = read(path, &reader, &send) {
+            let _ = send.blocking_send(Err(failure));
+        }
+    });
+    let (mut report, mut rows_done) = (import.report.clone(), import.rows_done);
+    let mut hinted = Instant::now();
+    while let Some(batch) = receive.recv().await {
+        let batch = match batch {
+            Ok(batch) => batch,
+            Err(failure) => return finish(engine, &import, report, Some(failure)).await,
+        };
+        let before = rows_done;
+        rows_done += i64::try_from(batch.rows.len()).map_err(Error::internal)?;
+        match take(&context, batch, before, &report).await? {
+            Some(counted) => report = counted,
+            // Another worker took this batch: it goes on from there, and this one stops.
+            None => return Ok(()),
+        }
+        if hinted.elapsed() >= HINT_GAP {
+            engine.live.changed("imports");
+            hinted = Instant::now();
+        }
+    }
+    reading.await.map_err(Error::internal)?;
+    finish(engine, &import, report, None).await
+}
+
+/// Writes a batch, and answers the report with it; `None` if another worker did.
+async fn take(context: &Context<'_>, batch: Batch, before: i64, report: &ImportReport) -> Result<Option<ImportReport>> {
+    let after = before + i64::try_from(batch.rows.len()).map_err(Error::internal)?;
+    let bytes = i64::try_from(batch.bytes_done).map_err(Error::internal)?;
+    let mut tries = 0;
+    let (tx, counted) = loop {
+        tries += 1;
+        let tx = context.engine.db.begin_bulk().await?;
+        let mut counted = report.clone();
+        match context.apply(&tx, &batch.rows, &mut counted).await {
+            Ok(()) => break (tx, counted),
+            // Someone made one of these people since they were looked up: the next look finds them.
+            Err(Error::Conflict { .. }) if tries < TRIES => tx.rollback().await?,
+            Err(error) => return Err(error),
+        }
+    };
+    let updated = db::exec(
+        &tx,
+        "UPDATE imports SET report = $3, bytes_done = $4, rows_done = $5
+         WHERE id = $1 AND status = 'running' AND rows_done = $2",
+        values![context.import.id, before, serde_json::to_value(&counted)?, bytes, after],
+    )
+    .await?;
+    if updated == 0 {
+        return Ok(None);
+    }
+    tx.commit().await?;
+    Ok(Some(counted))
+}
+
+/// Reads, cleans and sends batches, from the row after the last that was committed.
+fn read(path: PathBuf, import: &ImportRecord, send: &mpsc::Sender<Result<Batch, Failure>>) -> Result<(), Failure> {
+    let bytes = Arc::new(AtomicU64::new(0));
+    let mut rows = Rows::new(rows::open(&path, &import.file, bytes.clone())?, &import.file)?;
+    for _ in 0..import.rows_done {
+        if rows.next_row()?.is_none() {
+            return Err(Failure("the file is shorter than it was".to_owned()));
+        }
+    }
+    loop {
+        let mut batch = Vec::with_capacity(BATCH_ROWS);
+        let ended = loop {
+            match rows.next_row() {
+                Ok(Some(row)) => batch.push(clean(row, import)),
+                Ok(None) => break Ok(true),
+                Err(failure) => break Err(failure),
+            }
+            if batch.len() == BATCH_ROWS {
+                break Ok(false);
+            }
+        };
+        let full = Batch { rows: batch, bytes_done: bytes.load(Ordering::Relaxed) };
+        // The rows before a failure go in; a closed channel means that nobody writes any more.
+        if (!full.rows.is_empty() && send.blocking_send(Ok(full)).is_err()) || ended? {
+            return Ok(());
+        }
+    }
+}
+
+fn clean(row: RawRow, import: &ImportRecord) -> Row {
+    let mapping = &import.options.mapping;
+    let clean = match row.cells {
+        Err(broken) => Err(vec![broken.error()]),
+        Ok(cells) => clean_row(mapping, &cells, import.options.default_region.as_deref()).map(|mut clean| {
+            keep_types(&mut clean, mapping, row.typed);
+            clean
+        }),
+    };
+    Row { line: row.line, raw: row.raw, clean }
+}
+
+async fn finish(
+    engine: &Engine,
+    import: &ImportRecord,
+    mut report: ImportReport,
+    failure: Option<Failure>,
+) -> Result<()> {
+    let status = if failure.is_some() { "failed" } else { "completed" };
+    let failure = failure.map(|failure| failure.0);
+    let tx = engine.db.begin().await?;
+    report.without_consent = without_consent(&tx, ImportId(import.id)).await?;
+    let now = engine.clock.now();
+    let updated = db::exec(
+        &tx,
+        "UPDATE imports SET status = $2, failure = $3, report = $4, finished_at = $5,
+             bytes_done = CASE WHEN $2 = 'completed' THEN bytes_total ELSE bytes_done END
+         WHERE id = $1 AND status = 'running'",
+        values![import.id, status, failure.clone(), serde_json::to_value(&report)?, now],
+    )
+    .await?;
+    if updated == 0 {
+        return Ok(());
+    }
+    let attributes = import.options.mapping.columns.iter().flatten().filter_map(|field| match field {
+        Field::Attribute(name) => Some(name.clone()),
+        _ => None,
+    });
+    templates::remember(&tx, attributes, now).await?;
+    let act = Act {
+        action: "import.finish",
+        target: format!("import:{}", import.id),
+        before: None,
+        after: Some(json!({ "status": status, "failure": failure, "report": report })),
+    };
+    audit::record(engine, &tx, &Actor::system(), act).await?;
+    tx.commit().await?;
+    // People's data is kept in one place: the file has done its work.
+    if let Err(error) = tokio::fs::remove_file(file_path(engine, ImportId(import.id))).await {
+        tracing::warn!(import.id = %import.id, error = %error, "an upload could not be deleted");
+    }
+    for noun in ["imports", "users"] {
+        engine.live.changed(noun);
+    }
+    Ok(())
+}
+
+#[derive(FromQueryResult)]
+struct TopicKey {
+    id: Uuid,
+    key: String,
+}
+
+async fn topics(engine: &Engine) -> Result<std::collections::HashMap<String, TopicId>> {
+    let rows: Vec<TopicKey> = db::all(engine.db.read(), "SELECT id, key FROM topics", Vec::new()).await?;
+    Ok(rows.into_iter().map(|row| (row.key, TopicId(row.id))).collect())
+}

@@ -1,0 +1,163 @@
+//! The arrival of a file: streamed to disk, looked at, and entered in the list.
+
+use super::{
+    FILE_NAME_MAX_CHARS, ImportRecord,
+    file::{self, Inspected, SNIFF_BYTES},
+    file_path, view,
+};
+use crate::{
+    Engine, Error, Result,
+    actor::{Actor, authorize},
+    audit::{self, Act},
+    db, values,
+};
+use bytes::Bytes;
+use domain::{
+    ids::ImportId,
+    import::{ImportOptions, ImportReport, ImportView, guess_mapping},
+    operator::Operation,
+};
+use futures::{Stream, StreamExt};
+use serde_json::json;
+use std::{io, path::Path, pin::pin};
+use tokio::{fs::File, io::AsyncWriteExt};
+use uuid::Uuid;
+
+/// Takes a file in, guesses its columns, and waits for [`super::start`]. The name is shown and never used as a path; the
+/// type is told by the content.
+///
+/// # Errors
+/// [`Error::Invalid`] on `file` for a file that is no list of people or over the limit, [`Error::Forbidden`],
+/// [`Error::Unavailable`] when the disk does not take it.
+pub async fn create(
+    engine: &Engine,
+    actor: &Actor,
+    file_name: &str,
+    body: impl Stream<Item = io::Result<Bytes>>,
+) -> Result<ImportView> {
+    authorize(Operation::ImportWrite, actor)?;
+    let id: ImportId = engine.clock.new_id::<Uuid>().into();
+    let path = file_path(engine, id);
+    let created = receive(engine, &path, body).await;
+    let created = match created {
+        Ok(bytes) => enter(engine, actor, id, &display_name(file_name), bytes).await,
+        Err(error) => Err(error),
+    };
+    if created.is_err()
+        && let Err(error) = tokio::fs::remove_file(&path).await
+        && error.kind() != io::ErrorKind::NotFound
+    {
+        tracing::warn!(import.id = %id, error = %error, "a refused upload could not be deleted");
+    }
+    created
+}
+
+/// Writes the body to disk, and answers its size in bytes.
+async fn receive(engine: &Engine, path: &Path, body: impl Stream<Item = io::Result<Bytes>>) -> Result<u64> {
+    let disk = |error: io::Error| Error::Unavailable { what: "the folder of uploads", source: Box::new(error) };
+    tokio::fs::create_dir_all(&engine.limits.upload_dir).await.map_err(disk)?;
+    let mut file = File::create_new(path).await.map_err(disk)?;
+    let mut body = pin!(body);
+    let mut head = Vec::new();
+    let mut sniffed = false;
+    let mut bytes = 0_u64;
+    while let Some(chunk) = body.next().await {
+        let chunk = chunk.map_err(|error| Error::invalid("file", format!("the upload was cut off: {error}")))?;
+        bytes += chunk.len() as u64;
+        if bytes > engine.limits.upload_bytes {
+            return Err(Error::invalid(
+                "file",
+                format!("a file may have {} bytes at most", engine.limits.upload_bytes),
+            ));
+        }
+        if !sniffed {
+            let room = SNIFF_BYTES.saturating_sub(head.len()).min(chunk.len());
+            head.extend_from_slice(&chunk[..room]);
+            sniffed = head.len() == SNIFF_BYTES;
+            if sniffed {
+                file::refuse_foreign(&head).map_err(|why| Error::invalid("file", why))?;
+            }
+        }
+        file.write_all(&chunk).await.map_err(disk)?;
+    }
+    if !sniffed {
+        file::refuse_foreign(&head).map_err(|why| Error::invalid("file", why))?;
+    }
+    file.sync_all().await.map_err(disk)?;
+    Ok(bytes)
+}
+
+async fn enter(engine: &Engine, actor: &Actor, id: ImportId, file_name: &str, bytes: u64) -> Result<ImportView> {
+    let path = file_path(engine, id);
+    let inspected = tokio::task::spawn_blocking(move || file::inspect(&path)).await.map_err(Error::internal)?;
+    let Inspected { info, look } = inspected.map_err(|failure| Error::invalid("file", failure.0))?;
+    let options = ImportOptions { mapping: guess_mapping(&info.columns, &look), ..ImportOptions::default() };
+    let record = ImportRecord {
+        id: id.0,
+        file_name: file_name.to_owned(),
+        format: info.format.as_str().to_owned(),
+        status: "uploaded".to_owned(),
+        failure: None,
+        options,
+        report: ImportReport::default(),
+        file: info,
+        bytes_total: i64::try_from(bytes).map_err(Error::internal)?,
+        bytes_done: 0,
+        rows_done: 0,
+        created_at: engine.clock.now(),
+        started_at: None,
+        finished_at: None,
+    };
+    let tx = engine.db.begin().await?;
+    db::exec(
+        &tx,
+        "INSERT INTO imports (id, file_name, format, status, options, report, file, bytes_total, created_by, created_at)
+         VALUES ($1, $2, $3, 'uploaded', $4, $5, $6, $7, $8, $9)",
+        values![
+            record.id,
+            record.file_name.as_str(),
+            record.format.as_str(),
+            serde_json::to_value(&record.options)?,
+            serde_json::to_value(&record.report)?,
+            serde_json::to_value(&record.file)?,
+            record.bytes_total,
+            actor.operator_id().map(Uuid::from),
+            record.created_at
+        ],
+    )
+    .await?;
+    let after = json!({ "file_name": record.file_name, "bytes": record.bytes_total, "encoding": record.file.encoding });
+    let act = Act { action: "import.upload", target: format!("import:{id}"), after: Some(after), ..Act::default() };
+    audit::record(engine, &tx, actor, act).await?;
+    tx.commit().await?;
+    engine.live.changed("imports");
+    view(record)
+}
+
+/// The last part of a client's file name, for people to read.
+fn display_name(name: &str) -> String {
+    let last = name.rsplit(['/', '\\']).next().unwrap_or(name);
+    let shown: String = last.chars().filter(|c| !c.is_control()).take(FILE_NAME_MAX_CHARS).collect();
+    let shown = shown.trim();
+    if shown.is_empty() { "upload".to_owned() } else { shown.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_for_reading_only() {
+        for (name, shown) in [
+            ("people.csv", "people.csv"),
+            ("../../etc/passwd", "passwd"),
+            (r"C:\lists\a.csv", "a.csv"),
+            ("a\r\n\u{1b}[31mb.csv", "a[31mb.csv"),
+            ("", "upload"),
+            ("..//", "upload"),
+        ] {
+            assert_eq!(display_name(name), shown);
+        }
+        assert_eq!(display_name(&"x".repeat(999)).len(), FILE_NAME_MAX_CHARS);
+    }
+}

@@ -1,0 +1,219 @@
+//! Segments: saved filters over users.
+
+use crate::{
+    Engine, Error, Result,
+    actor::{Actor, authorize},
+    audit::{self, Act},
+    db,
+    entity::segment,
+    filter_sql, users, values,
+};
+use domain::{
+    filter::{self, Filter, FilterError, Schema},
+    ids::UserId,
+    operator::Operation,
+    segment::{Segment, SegmentCount},
+};
+use sea_orm::{ActiveModelTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryOrder, QuerySelect, Set, Value};
+use serde_json::json;
+use uuid::Uuid;
+
+/// How many segments there may be.
+pub const SEGMENTS_MAX: u64 = 1_000;
+/// How many people a count shows.
+const SAMPLE_ROWS: i64 = 10;
+/// The longest name of a segment, in characters.
+const NAME_MAX_CHARS: usize = 100;
+
+/// All segments by name.
+///
+/// # Errors
+/// [`Error::Forbidden`].
+pub async fn list(engine: &Engine, actor: &Actor) -> Result<Vec<Segment>> {
+    authorize(Operation::ContentRead, actor)?;
+    let rows =
+        segment::Entity::find().order_by_asc(segment::Column::Name).limit(SEGMENTS_MAX).all(engine.db.read()).await?;
+    Ok(rows.into_iter().map(Segment::from).collect())
+}
+
+/// Saves a filter under a name, in its canonical text.
+///
+/// # Errors
+/// [`Error::Invalid`] by field, [`Error::Conflict`] when the name is taken, [`Error::Forbidden`].
+pub async fn create(engine: &Engine, actor: &Actor, name: &str, filter: &str) -> Result<Segment> {
+    authorize(Operation::ContentWrite, actor)?;
+    let name = name.trim();
+    if name.is_empty() || name.chars().count() > NAME_MAX_CHARS {
+        return Err(Error::invalid("name", format!("a name has 1 to {NAME_MAX_CHARS} characters")));
+    }
+    let tx = engine.db.begin().await?;
+    let filter = checked(&tx, filter, "filter").await?;
+    // Whatever cannot be run is not worth keeping.
+    where_matching(engine, &tx, &filter, filter.to_string().as_str(), "filter", 1)?;
+    let taken = "SELECT 1 AS value FROM segments WHERE name = $1";
+    if db::scalar::<i32, _>(&tx, taken, values![name]).await?.is_some() {
+        return Err(Error::conflict(format!("there is a segment \"{name}\" already")));
+    }
+    let count = db::scalar::<i64, _>(&tx, "SELECT count(*) AS value FROM segments", Vec::new()).await?;
+    if count.is_some_and(|count| count.unsigned_abs() >= SEGMENTS_MAX) {
+        return Err(Error::conflict(format!("there are {SEGMENTS_MAX} segments already, which is the limit")));
+    }
+    let now = engine.clock.now();
+    let row = segment::ActiveModel {
+        id: Set(engine.clock.new_id()),
+        name: Set(name.to_owned()),
+        filter: Set(filter.to_string()),
+        created_at: Set(now),
+        updated_at: Set(now),
+    };
+    let row = row.insert(&tx).await?;
+    let after = json!({ "name": row.name, "filter": row.filter });
+    let act =
+        Act { action: "segment.create", target: format!("segment:{}", row.id), after: Some(after), ..Act::default() };
+    audit::record(engine, &tx, actor, act).await?;
+    tx.commit().await?;
+    Ok(row.into())
+}
+
+/// How many people match a filter now, exactly, and the newest of them.
+///
+/// # Errors
+/// [`Error::Invalid`] for a filter that cannot be read, [`Error::Forbidden`].
+pub async fn count(engine: &Engine, actor: &Actor, text: &str) -> Result<SegmentCount> {
+    authorize(Operation::UserRead, actor)?;
+    let conn = engine.db.read();
+    let filter = checked(conn, text, "filter").await?;
+    let (predicate, params) = where_matching(engine, conn, &filter, text, "filter", 1)?;
+    let sql = format!("SELECT count(*) AS value FROM users u WHERE {predicate}");
+    let total = db::scalar(conn, &sql, params).await?.unwrap_or(0);
+    let (predicate, mut params) = where_matching(engine, conn, &filter, text, "filter", 2)?;
+    params.insert(0, Value::from(SAMPLE_ROWS));
+    let sql = format!("SELECT u.* FROM users u WHERE {predicate} ORDER BY u.id DESC LIMIT $1");
+    let sample = users::with_consents(conn, db::all(conn, &sql, params).await?).await?;
+    Ok(SegmentCount { total, sample, canonical: filter.to_string() })
+}
+
+/// How many people match now.
+///
+/// # Errors
+/// [`Error::Invalid`] for a condition that cannot be asked.
+pub(crate) async fn count_matching(engine: &Engine, filter: &Filter) -> Result<i64> {
+    let conn = engine.db.read();
+    let (predicate, params) = where_matching(engine, conn, filter, "", "audience/filter", 1)?;
+    let sql = format!("SELECT count(*) AS value FROM users u WHERE {predicate}");
+    Ok(db::scalar(conn, &sql, params).await?.unwrap_or(0))
+}
+
+/// The newest people who match.
+///
+/// # Errors
+/// [`Error::Invalid`] for a condition that cannot be asked.
+pub(crate) async fn sample_ids(engine: &Engine, filter: &Filter, rows: u32) -> Result<Vec<UserId>> {
+    let conn = engine.db.read();
+    let (predicate, params) = where_matching(engine, conn, filter, "", "audience/filter", 2)?;
+    let sql = format!("SELECT u.id FROM users u WHERE {predicate} ORDER BY u.id DESC LIMIT $1");
+    let values = [Value::from(i64::from(rows))].into_iter().chain(params).collect();
+    let found: Vec<Sampled> = db::all(conn, &sql, values).await?;
+    Ok(found.into_iter().map(|row| UserId(row.id)).collect())
+}
+
+#[derive(FromQueryResult)]
+struct Sampled {
+    id: Uuid,
+}
+
+/// Reads a filter. `field` is where the text was entered, such as `audience/filter`.
+///
+/// # Errors
+/// [`Error::Invalid`] on that field, saying where in the text, what is wrong and what was meant.
+pub fn parse(text: &str, field: &str) -> Result<Filter> {
+    filter::parse(text).map_err(|error| invalid(field, text, &error))
+}
+
+/// Reads a filter, and brings the names of topics in it to their keywords.
+///
+/// # Errors
+/// As [`parse`], also for a topic that does not exist.
+pub(crate) async fn checked<C: ConnectionTrait>(conn: &C, text: &str, field: &str) -> Result<Filter> {
+    let filter = parse(text, field)?;
+    if filter.is_everyone() {
+        return Ok(filter);
+    }
+    let topics: Vec<TopicName> = db::all(conn, "SELECT key, name FROM topics", Vec::new()).await?;
+    let topics = topics.into_iter().map(|row| (row.key, row.name)).collect();
+    let schema = Schema { topics: Some(topics), ..Schema::open() };
+    filter::check(&filter, &schema).map_err(|error| invalid(field, text, &error))
+}
+
+#[derive(FromQueryResult)]
+struct TopicName {
+    key: String,
+    name: String,
+}
+
+/// The condition on `users u` that a filter means, with everyone who was merged into another left out; its parameters
+/// begin at `$first`.
+///
+/// # Errors
+/// [`Error::Invalid`] for a condition that cannot be asked.
+pub(crate) fn where_matching<C: ConnectionTrait>(
+    engine: &Engine,
+    conn: &C,
+    filter: &Filter,
+    text: &str,
+    field: &str,
+    first: usize,
+) -> Result<(String, Vec<Value>)> {
+    let backend = conn.get_database_backend();
+    let (predicate, params) = filter_sql::compile(filter, backend, engine.clock.now(), first)
+        .map_err(|error| invalid(field, text, &error))?;
+    Ok((format!("u.merged_into IS NULL AND ({predicate})"), params))
+}
+
+/// A fault of a filter in words: the place counts characters from 1, as people do.
+fn invalid(field: &str, text: &str, error: &FilterError) -> Error {
+    let start = error.span.start.min(text.len());
+    let column = text.char_indices().take_while(|(at, _)| *at < start).count() + 1;
+    let mut words = match text.get(start..error.span.end.min(text.len())) {
+        Some(part) if !part.trim().is_empty() => {
+            format!("At character {column} (\"{}\"): {}", cut(part), error.message)
+        }
+        _ if start > 0 && start >= text.trim_end().len() => format!("At the end: {}", error.message),
+        _ => error.message.clone(),
+    };
+    if let Some(suggestion) = &error.suggestion {
+        words += &format!(" Did you mean {suggestion}?");
+    } else if !error.expected.is_empty() && error.expected.len() <= 12 {
+        words += &format!(" Expected: {}.", error.expected.join(", "));
+    }
+    Error::invalid(field, words)
+}
+
+/// The first characters of a part, so that a long one does not drown the message.
+fn cut(part: &str) -> String {
+    const SHOWN_CHARS: usize = 40;
+    match part.char_indices().nth(SHOWN_CHARS) {
+        Some((end, _)) => format!("{}…", &part[..end]),
+        None => part.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, holds: &[&str]) {
+        let words = parse(text, "filter").expect_err(text).to_string();
+        for part in holds {
+            assert!(words.contains(part), "{text:?}: {words}");
+        }
+    }
+
+    #[test]
+    fn faults_name_their_place() {
+        check("city = ", &["At the end"]);
+        check("ä = 1 and )", &["At character 11 (\")\")"]);
+        check(&format!("name = {}", "x".repeat(60)), &["…"]);
+        assert!(parse("", "filter").is_ok_and(|filter| filter.is_everyone()));
+    }
+}

@@ -1,0 +1,193 @@
+//! Subscriptions: people's choices on topics, each with its entry in the consent ledger.
+
+use crate::{
+    Engine, Error, Result,
+    actor::{Actor, authorize},
+    audit::{self, Act},
+    consents::{self, Entry},
+    db::{self, Kind},
+    users, values,
+};
+use domain::{
+    consent::{ConsentKind, ConsentSource},
+    ids::{TopicId, UserId},
+    operator::Operation,
+    phone::Channel,
+    topic::SubscriptionState,
+};
+use sea_orm::{ConnectionTrait, FromQueryResult};
+use serde_json::{Value, json};
+use std::collections::HashSet;
+use uuid::Uuid;
+
+/// The state that an entry of this kind leads to; `None` for entries on channels.
+pub(crate) const fn state_of(kind: ConsentKind) -> Option<SubscriptionState> {
+    match kind {
+        ConsentKind::Subscribe => Some(SubscriptionState::Subscribed),
+        ConsentKind::Unsubscribe => Some(SubscriptionState::Unsubscribed),
+        ConsentKind::OptIn | ConsentKind::OptOut => None,
+    }
+}
+
+#[derive(FromQueryResult)]
+struct Current {
+    state: String,
+    event_id: Option<Uuid>,
+}
+
+/// Records a choice on a topic, in the caller's transaction, and says whether it changed anything. The entry must name a
+/// topic; as on channels, one that changes nothing is written only when it is the person's own act.
+///
+/// # Errors
+/// [`Error::NotFound`] without such a person or topic, [`Error::Internal`] for an entry that is not a topic's.
+pub async fn append<C: ConnectionTrait>(engine: &Engine, conn: &C, entry: Entry<'_>) -> Result<bool> {
+    let (Some(topic), Some(state)) = (entry.topic, state_of(entry.kind)) else {
+        return Err(Error::internal("an entry on a channel is not a choice on a topic"));
+    };
+    // The person's rows of `consents` exist from the start: locking them orders choices that come at the same time.
+    let sql = format!("SELECT channel AS value FROM consents WHERE user_id = $1 ORDER BY channel{}", db::lock(conn));
+    db::scalar::<String, _>(conn, &sql, values![entry.user.0]).await?.ok_or(Error::NotFound { what: "user" })?;
+    let topic_exists = db::scalar::<i32, _>(conn, "SELECT 1 AS value FROM topics WHERE id = $1", values![topic.0]);
+    topic_exists.await?.ok_or(Error::NotFound { what: "topic" })?;
+    let current: Option<Current> = db::one(
+        conn,
+        "SELECT state, event_id FROM subscriptions WHERE user_id = $1 AND topic_id = $2",
+        values![entry.user.0, topic.0],
+    )
+    .await?;
+    let changed = current.as_ref().is_none_or(|current| current.state != state.as_str());
+    if !changed && !entry.source.is_own_act() {
+        return Ok(false);
+    }
+    let event = consents::next_id(engine, current.and_then(|current| current.event_id));
+    let now = engine.clock.now();
+    consents::insert(conn, &entry, event, now).await?;
+    db::exec(
+        conn,
+        "INSERT INTO subscriptions (user_id, topic_id, state, event_id, updated_at) VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT (user_id, topic_id) DO UPDATE SET state = excluded.state, event_id = excluded.event_id,
+             updated_at = CASE WHEN subscriptions.state <> excluded.state THEN excluded.updated_at
+                          ELSE subscriptions.updated_at END",
+        values![entry.user.0, topic.0, state.as_str(), event, now],
+    )
+    .await?;
+    Ok(changed)
+}
+
+/// Records a choice that a person told an operator. The ledger's entry names the channel on which the person is known:
+/// SMS for people with a number, else WhatsApp.
+///
+/// # Errors
+/// [`Error::Invalid`] without evidence, [`Error::NotFound`], [`Error::Forbidden`].
+pub async fn set(
+    engine: &Engine,
+    actor: &Actor,
+    user: UserId,
+    topic: TopicId,
+    state: SubscriptionState,
+    evidence: &str,
+) -> Result<()> {
+    authorize(Operation::ConsentWrite, actor)?;
+    let evidence = consents::check_evidence(evidence)?;
+    let tx = engine.db.begin().await?;
+    let person = users::load(&tx, user).await?;
+    let kind = match state {
+        SubscriptionState::Subscribed => ConsentKind::Subscribe,
+        SubscriptionState::Unsubscribed => ConsentKind::Unsubscribe,
+    };
+    let entry = Entry {
+        user,
+        channel: if person.phone.is_some() { Channel::Sms } else { Channel::Whatsapp },
+        topic: Some(topic),
+        kind,
+        source: ConsentSource::Operator,
+        sender: None,
+        evidence,
+    };
+    if append(engine, &tx, entry).await? {
+        let act = Act {
+            action: "subscription.set",
+            target: format!("user:{user}"),
+            before: None,
+            after: Some(json!({ "topic": topic, "state": state, "evidence": evidence })),
+        };
+        audit::record(engine, &tx, actor, act).await?;
+        tx.commit().await?;
+        engine.live.changed("users");
+    }
+    Ok(())
+}
+
+/// Subscribes people to topics as an import says: those who never chose. A choice of their own, either way, stays as it is,
+/// and nothing is written for it.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub(crate) async fn subscribe_many<C: ConnectionTrait>(engine: &Engine, conn: &C, entries: &[Entry<'_>]) -> Result<()> {
+    if entries.is_empty() {
+        return Ok(());
+    }
+    consents::lock_people(conn, entries.iter().map(|entry| entry.user)).await?;
+    let pairs: Vec<Value> = entries.iter().filter_map(|entry| Some(pair(entry.user, entry.topic?))).collect();
+    let columns = [("user_id", Kind::Id), ("topic_id", Kind::Id)];
+    let sql = format!(
+        "SELECT s.user_id, s.topic_id FROM {} JOIN subscriptions s ON s.user_id = r.user_id AND s.topic_id = r.topic_id",
+        db::rows(conn, 1, "r", &columns)
+    );
+    let chosen: Vec<Chosen> = db::all(conn, &sql, vec![db::json(conn, Value::Array(pairs))]).await?;
+    let chosen: HashSet<(Uuid, Uuid)> = chosen.into_iter().map(|row| (row.user_id, row.topic_id)).collect();
+    let at = db::instant(engine.clock.now());
+    let rows: Vec<Value> = entries
+        .iter()
+        .filter_map(|entry| Some((entry, entry.topic?)))
+        .filter(|(entry, topic)| !chosen.contains(&(entry.user.0, topic.0)))
+        .map(|(entry, topic)| {
+            let mut row = pair(entry.user, topic);
+            row["id"] = json!(engine.clock.new_id::<Uuid>().simple().to_string());
+            row["channel"] = json!(entry.channel);
+            row["source"] = json!(entry.source);
+            row["evidence"] = json!(entry.evidence);
+            row["at"] = json!(at);
+            row
+        })
+        .collect();
+    insert_many(conn, rows).await
+}
+
+async fn insert_many<C: ConnectionTrait>(conn: &C, rows: Vec<Value>) -> Result<()> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let columns = [
+        ("id", Kind::Id),
+        ("user_id", Kind::Id),
+        ("topic_id", Kind::Id),
+        ("channel", Kind::Text),
+        ("source", Kind::Text),
+        ("evidence", Kind::Text),
+        ("at", Kind::Time),
+    ];
+    let rows_of = db::rows(conn, 1, "r", &columns);
+    let events = format!(
+        "INSERT INTO consent_events (id, user_id, channel, topic_id, kind, source, sender, evidence, at)
+         SELECT r.id, r.user_id, r.channel, r.topic_id, 'subscribe', r.source, NULL, r.evidence, r.at FROM {rows_of}"
+    );
+    let choices = format!(
+        "INSERT INTO subscriptions (user_id, topic_id, state, event_id, updated_at)
+         SELECT r.user_id, r.topic_id, 'subscribed', r.id, r.at FROM {rows_of}"
+    );
+    let rows = db::json(conn, Value::Array(rows));
+    db::exec(conn, &events, vec![rows.clone()]).await?;
+    db::exec(conn, &choices, vec![rows]).await?;
+    Ok(())
+}
+
+fn pair(user: UserId, topic: TopicId) -> Value {
+    json!({ "user_id": user.0.simple().to_string(), "topic_id": topic.0.simple().to_string() })
+}
+
+#[derive(FromQueryResult)]
+struct Chosen {
+    user_id: Uuid,
+    topic_id: Uuid,
+}

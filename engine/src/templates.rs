@@ -1,0 +1,266 @@
+//! Templates: what is sent, in versions that never change.
+
+mod render;
+mod variables;
+
+pub use render::{Compiled, Person, Rendered, load_version};
+pub use variables::known_variables;
+pub(crate) use variables::remember;
+
+use crate::{
+    Engine, Error, Result,
+    actor::{Actor, authorize},
+    audit::{self, Act},
+    db,
+    entity::{template, template_version},
+    values,
+};
+use domain::{
+    ids::TemplateId,
+    operator::Operation,
+    phone::Channel,
+    problem::FieldProblem,
+    template::{ContentTemplate, LintOptions, Severity, Template, TemplateForm, TemplateView},
+};
+use sea_orm::{ActiveModelTrait, ConnectionTrait, EntityTrait, QueryOrder, QuerySelect, Set};
+use serde_json::json;
+use std::collections::{BTreeSet, HashMap};
+use uuid::Uuid;
+
+/// How many templates there may be.
+pub const TEMPLATES_MAX: u64 = 1_000;
+/// The longest name of a template, in characters.
+const NAME_MAX_CHARS: usize = 100;
+/// The longest content id, in bytes.
+const CONTENT_SID_MAX_BYTES: usize = 64;
+
+/// All templates by name, each in its newest version.
+///
+/// # Errors
+/// [`Error::Forbidden`].
+pub async fn list(engine: &Engine, actor: &Actor) -> Result<Vec<TemplateView>> {
+    authorize(Operation::ContentRead, actor)?;
+    let conn = engine.db.read();
+    let rows = template::Entity::find().order_by_asc(template::Column::Name).limit(TEMPLATES_MAX).all(conn).await?;
+    let versions: Vec<template_version::Model> = db::all(
+        conn,
+        "SELECT v.* FROM templates t JOIN template_versions v ON v.template_id = t.id AND v.version = t.version",
+        Vec::new(),
+    )
+    .await?;
+    let mut newest: HashMap<Uuid, template_version::Model> =
+        versions.into_iter().map(|version| (version.template_id, version)).collect();
+    // A template that was made between the two queries has no version here yet, and is in the next list.
+    rows.into_iter().filter_map(|row| newest.remove(&row.id).map(|version| row.into_view(version))).collect()
+}
+
+/// One template in its newest version.
+///
+/// # Errors
+/// [`Error::NotFound`], [`Error::Forbidden`].
+pub async fn get(engine: &Engine, actor: &Actor, id: TemplateId) -> Result<TemplateView> {
+    authorize(Operation::ContentRead, actor)?;
+    load(engine.db.read(), id).await
+}
+
+/// One template in its newest version, within a use case.
+///
+/// # Errors
+/// [`Error::NotFound`].
+pub(crate) async fn load<C: ConnectionTrait>(conn: &C, id: TemplateId) -> Result<TemplateView> {
+    let row = template::Entity::find_by_id(id.0).one(conn).await?.ok_or(Error::NotFound { what: "template" })?;
+    let version = template_version::Entity::find_by_id((id.0, row.version)).one(conn).await?;
+    row.into_view(version.ok_or(Error::NotFound { what: "template" })?)
+}
+
+/// Makes a template, in version 1.
+///
+/// # Errors
+/// [`Error::Invalid`] by field, [`Error::Conflict`] when the name is taken, [`Error::Forbidden`].
+pub async fn create(engine: &Engine, actor: &Actor, form: &TemplateForm) -> Result<TemplateView> {
+    authorize(Operation::ContentWrite, actor)?;
+    let form = check(form, &known_variables(engine).await?)?;
+    let tx = engine.db.begin().await?;
+    name_is_free(&tx, &form.name, None).await?;
+    let count = db::scalar::<i64, _>(&tx, "SELECT count(*) AS value FROM templates", Vec::new()).await?;
+    if count.is_some_and(|count| count.unsigned_abs() >= TEMPLATES_MAX) {
+        return Err(Error::conflict(format!("there are {TEMPLATES_MAX} templates already, which is the limit")));
+    }
+    let now = engine.clock.now();
+    let row = template::ActiveModel {
+        id: Set(engine.clock.new_id()),
+        name: Set(form.name.clone()),
+        channel: Set(form.channel.to_string()),
+        version: Set(1),
+        created_at: Set(now),
+        updated_at: Set(now),
+    };
+    let row = row.insert(&tx).await?;
+    insert_version(engine, &tx, row.id, 1, &form).await?;
+    let view = load(&tx, TemplateId(row.id)).await?;
+    let act = Act {
+        action: "template.create",
+        target: format!("template:{}", row.id),
+        before: None,
+        after: Some(serde_json::to_value(&view)?),
+    };
+    audit::record(engine, &tx, actor, act).await?;
+    tx.commit().await?;
+    Ok(view)
+}
+
+/// Changes a template by a new version; campaigns that were launched keep theirs. A change of the name alone makes none.
+///
+/// # Errors
+/// [`Error::Invalid`] by field, also for another channel; [`Error::Conflict`] when the name is taken,
+/// [`Error::NotFound`], [`Error::Forbidden`].
+pub async fn update(engine: &Engine, actor: &Actor, id: TemplateId, form: &TemplateForm) -> Result<TemplateView> {
+    authorize(Operation::ContentWrite, actor)?;
+    let form = check(form, &known_variables(engine).await?)?;
+    let tx = engine.db.begin().await?;
+    let sql = format!("SELECT id AS value FROM templates WHERE id = $1{}", db::lock(&tx));
+    db::scalar::<Uuid, _>(&tx, &sql, values![id.0]).await?.ok_or(Error::NotFound { what: "template" })?;
+    let before = load(&tx, id).await?;
+    if before.channel != form.channel {
+        return Err(Error::invalid("channel", "a template stays on its channel; make another for this one"));
+    }
+    name_is_free(&tx, &form.name, Some(id)).await?;
+    let sid = Some(form.content_sid.clone()).filter(|sid| !sid.is_empty());
+    let same =
+        before.body == form.body && before.content_sid == sid && before.content_variables == form.content_variables;
+    let version = if same { before.version } else { before.version + 1 };
+    if !same {
+        insert_version(engine, &tx, id.0, version, &form).await?;
+    }
+    db::exec(
+        &tx,
+        "UPDATE templates SET name = $2, version = $3, updated_at = $4 WHERE id = $1",
+        values![id.0, form.name.as_str(), version, engine.clock.now()],
+    )
+    .await?;
+    let after = load(&tx, id).await?;
+    let act = Act {
+        action: "template.update",
+        target: format!("template:{id}"),
+        before: Some(serde_json::to_value(&before)?),
+        after: Some(serde_json::to_value(&after)?),
+    };
+    audit::record(engine, &tx, actor, act).await?;
+    tx.commit().await?;
+    Ok(after)
+}
+
+async fn insert_version<C: ConnectionTrait>(
+    engine: &Engine,
+    conn: &C,
+    template_id: Uuid,
+    version: i32,
+    form: &TemplateForm,
+) -> Result<()> {
+    let row = template_version::ActiveModel {
+        template_id: Set(template_id),
+        version: Set(version),
+        body: Set(form.body.clone()),
+        content_sid: Set(Some(form.content_sid.clone()).filter(|sid| !sid.is_empty())),
+        content_variables: Set(json!(form.content_variables)),
+        created_at: Set(engine.clock.now()),
+    };
+    row.insert(conn).await?;
+    Ok(())
+}
+
+async fn name_is_free<C: ConnectionTrait>(conn: &C, name: &str, except: Option<TemplateId>) -> Result<()> {
+    let holder =
+        db::scalar::<Uuid, _>(conn, "SELECT id AS value FROM templates WHERE name = $1", values![name]).await?;
+    if holder.is_some_and(|holder| except.is_none_or(|own| own.0 != holder)) {
+        return Err(Error::conflict(format!("there is a template \"{name}\" already")));
+    }
+    Ok(())
+}
+
+/// The form as it is stored, or everything that is wrong with it at once.
+fn check(form: &TemplateForm, known: &BTreeSet<String>) -> Result<TemplateForm> {
+    let mut errors = Vec::new();
+    let mut wrong = |field: &str, detail: String| errors.push(FieldProblem { pointer: format!("/{field}"), detail });
+    let name = form.name.trim();
+    if name.is_empty() || name.chars().count() > NAME_MAX_CHARS {
+        wrong("name", format!("a name has 1 to {NAME_MAX_CHARS} characters"));
+    }
+    let names: Vec<&str> = known.iter().map(String::as_str).collect();
+    match Template::parse(&form.body) {
+        Err(error) => wrong("body", error.to_string()),
+        Ok(template) => {
+            let options = LintOptions { marketing: false, sms: form.channel == Channel::Sms };
+            let findings = template.lint(&names, options);
+            for finding in findings.into_iter().filter(|finding| finding.severity == Severity::Error) {
+                wrong("body", finding.message);
+            }
+        }
+    }
+    let sid = form.content_sid.trim();
+    if sid.len() > CONTENT_SID_MAX_BYTES || !sid.bytes().all(|b| b.is_ascii_alphanumeric()) {
+        wrong("content_sid", "this is not the id of a provider's content".to_owned());
+    } else if form.channel == Channel::Sms && !sid.is_empty() {
+        wrong("content_sid", "only WhatsApp templates have content at the provider".to_owned());
+    }
+    if sid.is_empty() && !form.content_variables.is_empty() {
+        wrong("content_variables", "variables belong to a provider's content, and there is none".to_owned());
+    }
+    match ContentTemplate::parse(&form.content_variables) {
+        Err(error) => wrong("content_variables", error.to_string()),
+        Ok(content) => {
+            for unknown in content.variables().into_iter().filter(|name| !known.contains(*name)) {
+                wrong("content_variables", format!("nobody has a \"{unknown}\""));
+            }
+        }
+    }
+    if !errors.is_empty() {
+        return Err(Error::Invalid { errors });
+    }
+    Ok(TemplateForm { name: name.to_owned(), content_sid: sid.to_owned(), ..form.clone() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn form() -> TemplateForm {
+        TemplateForm {
+            name: " Welcome ".into(),
+            channel: Channel::Whatsapp,
+            body: "Hi {{ name }}".into(),
+            content_sid: "HX00000000000000000000000000000001".into(),
+            content_variables: [("1".to_owned(), "{{ name }}".to_owned())].into(),
+        }
+    }
+
+    fn faults(form: &TemplateForm) -> Vec<String> {
+        match check(form, &["name".to_owned()].into()) {
+            Err(Error::Invalid { errors }) => errors.into_iter().map(|error| error.pointer).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_form_is_checked_field_by_field() {
+        type Breach = fn(&mut TemplateForm);
+        let cases: &[(Breach, &[&str])] = &[
+            (|_| {}, &[]),
+            (|f| f.name = " ".into(), &["/name"]),
+            (|f| f.body = String::new(), &["/body"]),
+            (|f| f.body = "{{ name".into(), &["/body"]),
+            (|f| f.body = "{{ city }}".into(), &["/body"]),
+            (|f| f.content_sid = "HX 1".into(), &["/content_sid"]),
+            (|f| f.content_sid = String::new(), &["/content_variables"]),
+            (|f| f.channel = Channel::Sms, &["/content_sid"]),
+            (|f| f.content_variables = [("1".into(), "{{ city }}".into())].into(), &["/content_variables"]),
+            (|f| f.content_variables = [("2".into(), "x".into())].into(), &["/content_variables"]),
+        ];
+        for (breach, expected) in cases {
+            let mut broken = form();
+            breach(&mut broken);
+            assert_eq!(faults(&broken), *expected, "{broken:?}");
+        }
+        assert_eq!(check(&form(), &["name".to_owned()].into()).unwrap().name, "Welcome");
+    }
+}

@@ -1,0 +1,242 @@
+//! Users: the people who receive messages.
+
+mod detail;
+mod form;
+
+pub use detail::get;
+
+use crate::{
+    Engine, Error, Result,
+    actor::{Actor, authorize},
+    audit::{self, Act},
+    consents, db,
+    db::Kind,
+    entity::user,
+    segments, values,
+};
+use chrono::{DateTime, Utc};
+use domain::{
+    consent::ConsentView,
+    ids::UserId,
+    operator::Operation,
+    page::{Page, PageRequest},
+    phone::{Address, Channel},
+    user::{User, UserForm},
+};
+use form::Entered;
+use sea_orm::{ActiveModelTrait, ConnectionTrait, EntityTrait, FromQueryResult, Set, Value};
+use serde_json::{Map, json};
+use std::collections::HashMap;
+use uuid::Uuid;
+
+/// The longest name, in characters; longer ones are refused when entered, and cut when a provider tells them.
+pub const NAME_MAX_CHARS: usize = 200;
+
+/// People who match a filter, newest first. Those who were merged into others are left out.
+///
+/// # Errors
+/// [`Error::Invalid`] on `filter` or `after`, [`Error::Forbidden`].
+pub async fn list(engine: &Engine, actor: &Actor, filter: &str, page: &PageRequest) -> Result<Page<User>> {
+    authorize(Operation::UserRead, actor)?;
+    let before = match &page.after {
+        Some(cursor) => cursor.parse::<Uuid>().map_err(|_| Error::invalid("after", "this is not a cursor"))?,
+        None => Uuid::max(),
+    };
+    let conn = engine.db.read();
+    let parsed = segments::checked(conn, filter, "filter").await?;
+    let (predicate, params) = segments::where_matching(engine, conn, &parsed, filter, "filter", 3)?;
+    let sql = format!("SELECT u.* FROM users u WHERE u.id < $1 AND {predicate} ORDER BY u.id DESC LIMIT $2");
+    let mut values: Vec<Value> = values![before, i64::from(page.limit()) + 1];
+    values.extend(params);
+    let rows: Vec<user::Model> = db::all(conn, &sql, values).await?;
+    let page = Page::cut(rows, page.limit(), |row| row.id.to_string());
+    Ok(Page { rows: with_consents(conn, page.rows).await?, next: page.next })
+}
+
+#[derive(FromQueryResult)]
+struct ConsentRow {
+    user_id: Uuid,
+    channel: String,
+    state: String,
+    event_id: Option<Uuid>,
+    updated_at: DateTime<Utc>,
+}
+
+/// Rows with their consents, which one query reads for all of them.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub(crate) async fn with_consents<C: ConnectionTrait>(conn: &C, rows: Vec<user::Model>) -> Result<Vec<User>> {
+    let ids = rows.iter().map(|row| json!({ "id": row.id.simple().to_string() })).collect();
+    let sql = format!(
+        "SELECT user_id, channel, state, event_id, updated_at FROM consents
+         WHERE user_id IN (SELECT r.id FROM {}) ORDER BY user_id, channel",
+        db::rows(conn, 1, "r", &[("id", Kind::Id)])
+    );
+    let consents: Vec<ConsentRow> = db::all(conn, &sql, vec![db::json(conn, serde_json::Value::Array(ids))]).await?;
+    let mut by_user: HashMap<Uuid, Vec<ConsentView>> = HashMap::new();
+    for row in consents {
+        // Without an entry nothing was ever said, so there is no instant to show.
+        let updated_at = row.event_id.map(|_| row.updated_at);
+        let view = ConsentView { channel: row.channel.parse()?, state: row.state.parse()?, updated_at };
+        by_user.entry(row.user_id).or_default().push(view);
+    }
+    rows.into_iter()
+        .map(|row| {
+            let consents = by_user.remove(&row.id).unwrap_or_default();
+            row.into_user(consents)
+        })
+        .collect()
+}
+
+/// One person, within a use case.
+///
+/// # Errors
+/// [`Error::NotFound`].
+pub(crate) async fn load<C: ConnectionTrait>(conn: &C, id: UserId) -> Result<User> {
+    let row = user::Entity::find_by_id(id.0).one(conn).await?.ok_or(Error::NotFound { what: "user" })?;
+    with_consents(conn, vec![row]).await?.pop().ok_or(Error::NotFound { what: "user" })
+}
+
+/// Makes a person, with no consent on any channel.
+///
+/// # Errors
+/// [`Error::Invalid`] by field, [`Error::Conflict`] when the number is taken, [`Error::Forbidden`].
+pub async fn create(engine: &Engine, actor: &Actor, form: &UserForm) -> Result<User> {
+    authorize(Operation::UserWrite, actor)?;
+    let entered = Entered::read(form)?;
+    let Some(phone) = &entered.phone else {
+        return Err(Error::invalid("phone", "a person needs a number"));
+    };
+    let tx = engine.db.begin().await?;
+    let now = engine.clock.now();
+    let id = UserId(engine.clock.new_id());
+    let row = user::ActiveModel {
+        id: Set(id.0),
+        phone: Set(Some(phone.to_string())),
+        whatsapp_id: Set(None),
+        name: Set(entered.name.clone()),
+        locale: Set(entered.locale.clone()),
+        zone: Set(entered.zone.clone()),
+        attributes: Set(json!({})),
+        merged_into: Set(None),
+        created_at: Set(now),
+        updated_at: Set(now),
+    };
+    row.insert(&tx).await.map_err(number_taken)?;
+    consents::begin(&tx, id, now).await?;
+    let act =
+        Act { action: "user.create", target: format!("user:{id}"), after: Some(entered.for_audit()), ..Act::default() };
+    audit::record(engine, &tx, actor, act).await?;
+    let made = load(&tx, id).await?;
+    tx.commit().await?;
+    engine.live.changed("users");
+    Ok(made)
+}
+
+/// Changes a person's data; consent has its own use case.
+///
+/// # Errors
+/// [`Error::Invalid`] by field, [`Error::Conflict`] when the number is taken or the person was merged into another,
+/// [`Error::NotFound`], [`Error::Forbidden`].
+pub async fn update(engine: &Engine, actor: &Actor, id: UserId, form: &UserForm) -> Result<User> {
+    authorize(Operation::UserWrite, actor)?;
+    let entered = Entered::read(form)?;
+    let tx = engine.db.begin().await?;
+    let sql = format!("SELECT * FROM users WHERE id = $1{}", db::lock(&tx));
+    let row: Option<user::Model> = db::one(&tx, &sql, values![id.0]).await?;
+    let row = row.ok_or(Error::NotFound { what: "user" })?;
+    if row.merged_into.is_some() {
+        return Err(Error::conflict("this person was merged into another"));
+    }
+    if entered.phone.is_none() && row.whatsapp_id.is_none() {
+        return Err(Error::invalid("phone", "a person needs a number"));
+    }
+    let before = Entered::of(&row)?;
+    if before == entered {
+        return load(&tx, id).await;
+    }
+    db::exec(
+        &tx,
+        "UPDATE users SET phone = $2, name = $3, locale = $4, zone = $5, updated_at = $6 WHERE id = $1",
+        values![
+            id.0,
+            entered.phone.as_ref().map(ToString::to_string),
+            entered.name.clone(),
+            entered.locale.clone(),
+            entered.zone.clone(),
+            engine.clock.now()
+        ],
+    )
+    .await
+    .map_err(|error| if matches!(error, Error::Conflict { .. }) { another_has_it() } else { error })?;
+    let act = Act {
+        action: "user.update",
+        target: format!("user:{id}"),
+        before: Some(before.for_audit()),
+        after: Some(entered.for_audit()),
+    };
+    audit::record(engine, &tx, actor, act).await?;
+    let changed = load(&tx, id).await?;
+    tx.commit().await?;
+    engine.live.changed("users");
+    Ok(changed)
+}
+
+fn number_taken(error: sea_orm::DbErr) -> Error {
+    match Error::from(error) {
+        Error::Conflict { .. } => another_has_it(),
+        other => other,
+    }
+}
+
+fn another_has_it() -> Error {
+    Error::conflict("another person has this number")
+}
+
+/// The person at an address, made if nobody is known there: people who write to us first. `profile_name` is what the
+/// provider says the person calls themselves; it names only someone new, and never overwrites what is known.
+///
+/// Safe to call at the same time for the same address: one call makes the person, the others find them.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn find_or_create_by_address<C: ConnectionTrait>(
+    engine: &Engine,
+    conn: &C,
+    address: &Address,
+    profile_name: Option<&str>,
+) -> Result<UserId> {
+    let (column, wanted) = match address {
+        Address::Phone(_, phone) => ("phone", phone.as_str()),
+        Address::WhatsappId(id) => ("whatsapp_id", id.as_str()),
+    };
+    // Someone who was merged into another is found as that other.
+    let find = format!("SELECT coalesce(merged_into, id) AS value FROM users WHERE {column} = $1");
+    if let Some(id) = db::scalar::<Uuid, _>(conn, &find, values![wanted]).await? {
+        return Ok(UserId(id));
+    }
+    let now = engine.clock.now();
+    let name: Option<String> = profile_name
+        .map(|name| name.trim().chars().take(NAME_MAX_CHARS).collect())
+        .filter(|name: &String| !name.is_empty());
+    let insert = format!(
+        "INSERT INTO users (id, {column}, name, attributes, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $5)
+         ON CONFLICT ({column}) DO NOTHING"
+    );
+    let attributes = serde_json::Value::Object(Map::new());
+    db::exec(conn, &insert, values![engine.clock.new_id::<Uuid>(), wanted, name, attributes, now]).await?;
+    let id = db::scalar::<Uuid, _>(conn, &find, values![wanted]).await?;
+    let id = UserId(id.ok_or_else(|| Error::internal("a person who was just made is gone"))?);
+    consents::begin(conn, id, now).await?;
+    Ok(id)
+}
+
+/// The address of a person on a channel: their number, or for WhatsApp their id there.
+pub fn address_of(user: &User, channel: Channel) -> Option<Address> {
+    match (&user.phone, &user.whatsapp_id, channel) {
+        (Some(phone), _, channel) => Some(Address::Phone(channel, phone.clone())),
+        (None, Some(id), Channel::Whatsapp) => Some(Address::WhatsappId(id.clone())),
+        _ => None,
+    }
+}
