@@ -1,0 +1,103 @@
+//! Campaigns.
+
+use super::Failure;
+#[cfg(feature = "ssr")]
+use super::caller;
+use chrono::{DateTime, Utc};
+use domain::{
+    campaign::{self, Campaign, CampaignForm, CampaignRow, CampaignStatus},
+    ids::CampaignId,
+    page::{Page, PageRequest},
+};
+use leptos::{prelude::*, server_fn::codec::Json};
+
+/// One page of the campaigns in this status, newest first; without a status, of all.
+#[server(prefix = "/ui/fn", endpoint = "campaigns/list", input = Json)]
+pub async fn list(status: Option<CampaignStatus>, page: PageRequest) -> Result<Page<CampaignRow>, Failure> {
+    let (engine, actor) = caller()?;
+    Ok(engine::campaigns::list(&engine, &actor, status, &page).await?)
+}
+
+/// One campaign with its counters.
+#[server(prefix = "/ui/fn", endpoint = "campaigns/get", input = Json)]
+pub async fn get(id: CampaignId) -> Result<CampaignRow, Failure> {
+    let (engine, actor) = caller()?;
+    Ok(engine::campaigns::get(&engine, &actor, id).await?)
+}
+
+/// A campaign's counters.
+#[server(prefix = "/ui/fn", endpoint = "campaigns/progress", input = Json)]
+pub async fn progress(id: CampaignId) -> Result<campaign::Progress, Failure> {
+    let (engine, actor) = caller()?;
+    Ok(engine::campaigns::progress(&engine, &actor, id).await?)
+}
+
+/// A campaign before its launch: how many people, what some of them would get, and what stands against it.
+#[server(prefix = "/ui/fn", endpoint = "campaigns/preview", input = Json)]
+pub async fn preview(form: CampaignForm) -> Result<campaign::Preview, Failure> {
+    let (engine, actor) = caller()?;
+    Ok(engine::campaigns::preview(&engine, &actor, &form).await?)
+}
+
+/// Makes a draft.
+#[server(prefix = "/ui/fn", endpoint = "campaigns/create", input = Json)]
+pub async fn create(form: CampaignForm) -> Result<Campaign, Failure> {
+    let (engine, actor) = caller()?;
+    Ok(engine::campaigns::create(&engine, &actor, &form).await?)
+}
+
+/// Changes a campaign that was not launched yet.
+#[server(prefix = "/ui/fn", endpoint = "campaigns/update", input = Json)]
+pub async fn update(id: CampaignId, form: CampaignForm) -> Result<Campaign, Failure> {
+    let (engine, actor) = caller()?;
+    Ok(engine::campaigns::update(&engine, &actor, id, &form).await?)
+}
+
+/// Starts a campaign now.
+#[server(prefix = "/ui/fn", endpoint = "campaigns/launch", input = Json)]
+pub async fn launch(id: CampaignId) -> Result<Campaign, Failure> {
+    let (engine, actor) = caller()?;
+    Ok(engine::campaigns::launch(&engine, &actor, id).await?)
+}
+
+/// Starts a campaign at an instant.
+#[server(prefix = "/ui/fn", endpoint = "campaigns/schedule", input = Json)]
+pub async fn schedule(id: CampaignId, at: DateTime<Utc>) -> Result<Campaign, Failure> {
+    let (engine, actor) = caller()?;
+    Ok(engine::campaigns::schedule(&engine, &actor, id, at).await?)
+}
+
+/// Makes a scheduled or held campaign a draft again.
+#[server(prefix = "/ui/fn", endpoint = "campaigns/unschedule", input = Json)]
+pub async fn unschedule(id: CampaignId) -> Result<Campaign, Failure> {
+    let (engine, actor) = caller()?;
+    Ok(engine::campaigns::unschedule(&engine, &actor, id).await?)
+}
+
+/// Stops a campaign for now.
+#[server(prefix = "/ui/fn", endpoint = "campaigns/pause", input = Json)]
+pub async fn pause(id: CampaignId) -> Result<Campaign, Failure> {
+    let (engine, actor) = caller()?;
+    Ok(engine::campaigns::pause(&engine, &actor, id).await?)
+}
+
+/// Lets a paused campaign go on.
+#[server(prefix = "/ui/fn", endpoint = "campaigns/resume", input = Json)]
+pub async fn resume(id: CampaignId) -> Result<Campaign, Failure> {
+    let (engine, actor) = caller()?;
+    Ok(engine::campaigns::resume(&engine, &actor, id).await?)
+}
+
+/// Stops a campaign for good.
+#[server(prefix = "/ui/fn", endpoint = "campaigns/cancel", input = Json)]
+pub async fn cancel(id: CampaignId) -> Result<Campaign, Failure> {
+    let (engine, actor) = caller()?;
+    Ok(engine::campaigns::cancel(&engine, &actor, id).await?)
+}
+
+/// Makes a draft like this campaign.
+#[server(prefix = "/ui/fn", endpoint = "campaigns/clone_as_draft", input = Json)]
+pub async fn clone_as_draft(id: CampaignId) -> Result<Campaign, Failure> {
+    let (engine, actor) = caller()?;
+    Ok(engine::campaigns::clone_as_draft(&engine, &actor, id).await?)
+}

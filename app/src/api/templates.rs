@@ -1,0 +1,38 @@
+//! Templates.
+
+use super::Failure;
+#[cfg(feature = "ssr")]
+use super::caller;
+use domain::{
+    ids::TemplateId,
+    template::{TemplateForm, TemplateView},
+};
+use leptos::{prelude::*, server_fn::codec::Json};
+
+/// All templates, each in its newest version.
+#[server(prefix = "/ui/fn", endpoint = "templates/list", input = Json)]
+pub async fn list() -> Result<Vec<TemplateView>, Failure> {
+    let (engine, actor) = caller()?;
+    Ok(engine::templates::list(&engine, &actor).await?)
+}
+
+/// One template in its newest version.
+#[server(prefix = "/ui/fn", endpoint = "templates/get", input = Json)]
+pub async fn get(id: TemplateId) -> Result<TemplateView, Failure> {
+    let (engine, actor) = caller()?;
+    Ok(engine::templates::get(&engine, &actor, id).await?)
+}
+
+/// Makes a template.
+#[server(prefix = "/ui/fn", endpoint = "templates/create", input = Json)]
+pub async fn create(form: TemplateForm) -> Result<TemplateView, Failure> {
+    let (engine, actor) = caller()?;
+    Ok(engine::templates::create(&engine, &actor, &form).await?)
+}
+
+/// Makes a new version of a template; campaigns that were launched keep theirs.
+#[server(prefix = "/ui/fn", endpoint = "templates/update", input = Json)]
+pub async fn update(id: TemplateId, form: TemplateForm) -> Result<TemplateView, Failure> {
+    let (engine, actor) = caller()?;
+    Ok(engine::templates::update(&engine, &actor, id, &form).await?)
+}

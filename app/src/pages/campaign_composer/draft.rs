@@ -1,0 +1,166 @@
+//! What is being written in the composer.
+
+use crate::api::Failure;
+use chrono::{DateTime, TimeDelta, Utc};
+use domain::{
+    campaign::{Audience, Campaign, CampaignForm, UnknownPolicy},
+    ids::CampaignId,
+    problem::{FieldProblem, Kind, Problem},
+};
+use leptos::prelude::*;
+use std::str::FromStr;
+use wasm_bindgen::JsValue;
+
+/// A campaign that is being written: the texts of its fields, as they are typed.
+#[derive(Clone, Copy)]
+pub struct Draft {
+    /// Its id, once it was saved.
+    pub id: RwSignal<Option<CampaignId>>,
+    /// The name.
+    pub name: RwSignal<String>,
+    /// The sender's id, or nothing.
+    pub sender: RwSignal<String>,
+    /// The template's id, or nothing.
+    pub template: RwSignal<String>,
+    /// The topic's id, or nothing.
+    pub topic: RwSignal<String>,
+    /// The segment's id, or nothing.
+    pub segment: RwSignal<String>,
+    /// The filter's text.
+    pub filter: RwSignal<String>,
+    /// Segments a second.
+    pub rate: RwSignal<String>,
+    /// `HH:MM`, or nothing.
+    pub not_before: RwSignal<String>,
+    /// `HH:MM`, or nothing.
+    pub not_after: RwSignal<String>,
+    /// Minutes.
+    pub deadline: RwSignal<String>,
+    /// The policy's word.
+    pub unknown_policy: RwSignal<String>,
+    /// [`NOW`] or [`LATER`].
+    pub start: RwSignal<String>,
+    /// `YYYY-MM-DDTHH:MM` in the reader's zone, or nothing.
+    pub at: RwSignal<String>,
+}
+
+/// Starts when it is launched.
+pub const NOW: &str = "now";
+/// Starts at an instant.
+pub const LATER: &str = "later";
+
+fn text(value: Option<impl ToString>) -> RwSignal<String> {
+    RwSignal::new(value.map(|value| value.to_string()).unwrap_or_default())
+}
+
+impl Draft {
+    /// A new one, or one that begins as a stored campaign.
+    pub fn of(campaign: Option<&Campaign>) -> Self {
+        let form = campaign.map(|campaign| campaign.form.clone()).unwrap_or_default();
+        let scheduled_at = campaign.and_then(|campaign| campaign.scheduled_at);
+        let draft = Self {
+            id: RwSignal::new(campaign.map(|campaign| campaign.id)),
+            name: RwSignal::new(form.name),
+            sender: text(form.sender),
+            template: text(form.template),
+            topic: text(form.topic),
+            segment: text(form.audience.segment),
+            filter: RwSignal::new(form.audience.filter),
+            rate: text(form.rate_per_second),
+            not_before: text(form.not_before),
+            not_after: text(form.not_after),
+            deadline: RwSignal::new(form.start_deadline_minutes.to_string()),
+            unknown_policy: RwSignal::new(form.unknown_policy.to_string()),
+            start: RwSignal::new(if scheduled_at.is_some() { LATER } else { NOW }.to_owned()),
+            at: RwSignal::default(),
+        };
+        // Only the browser knows the reader's zone.
+        Effect::new(move || {
+            if let Some(at) = scheduled_at {
+                draft.at.set(local(at));
+            }
+        });
+        draft
+    }
+
+    /// Whether it starts at an instant, not now.
+    pub fn starts_later(&self) -> bool {
+        *self.start.read() == LATER
+    }
+
+    /// What is sent to the server.
+    ///
+    /// # Errors
+    /// `Invalid` with each field that holds no number where one belongs.
+    pub fn form(&self) -> Result<CampaignForm, Failure> {
+        let mut errors = Vec::new();
+        let rate_per_second = number(&self.rate.read(), "/rate_per_second", &mut errors);
+        let deadline = number(&self.deadline.read(), "/start_deadline_minutes", &mut errors);
+        if !errors.is_empty() {
+            return Err(invalid(errors));
+        }
+        Ok(CampaignForm {
+            name: self.name.get(),
+            sender: chosen(&self.sender.read()),
+            template: chosen(&self.template.read()),
+            topic: chosen(&self.topic.read()),
+            audience: Audience { segment: chosen(&self.segment.read()), filter: self.filter.get() },
+            rate_per_second,
+            not_before: filled(&self.not_before.read()),
+            not_after: filled(&self.not_after.read()),
+            start_deadline_minutes: deadline.unwrap_or(CampaignForm::default().start_deadline_minutes),
+            unknown_policy: self.unknown_policy.read().parse().unwrap_or(UnknownPolicy::Review),
+        })
+    }
+}
+
+fn chosen<T: FromStr>(text: &str) -> Option<T> {
+    text.parse().ok()
+}
+
+fn filled(text: &str) -> Option<String> {
+    Some(text.trim()).filter(|text| !text.is_empty()).map(str::to_owned)
+}
+
+fn number(text: &str, pointer: &str, errors: &mut Vec<FieldProblem>) -> Option<u32> {
+    let number = filled(text)?.parse().ok();
+    if number.is_none() {
+        errors.push(FieldProblem { pointer: pointer.to_owned(), detail: "write a whole number".to_owned() });
+    }
+    number
+}
+
+/// A failure that names fields.
+pub fn invalid(errors: Vec<FieldProblem>) -> Failure {
+    let mut problem = Problem::new(Kind::Invalid, "Something is missing or wrong; see the marked fields.");
+    problem.errors = errors;
+    Failure(problem)
+}
+
+/// An instant as the browser's date input writes it. For the browser only.
+fn local(at: DateTime<Utc>) -> String {
+    let offset = js_sys::Date::new(&JsValue::from_f64(at.timestamp_millis() as f64)).get_timezone_offset();
+    (at.naive_utc() - TimeDelta::minutes(offset as i64)).format("%Y-%m-%dT%H:%M").to_string()
+}
+
+/// The instant that a date input means, in the reader's zone. For the browser only.
+pub fn instant(local: &str) -> Option<DateTime<Utc>> {
+    // A text that is no date gives NaN, which is no number of milliseconds either.
+    let millis = js_sys::Date::parse(local);
+    millis.is_finite().then(|| DateTime::from_timestamp_millis(millis as i64))?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_that_hold_no_number_are_named() {
+        let cases = [("", None, 0), (" 20 ", Some(20), 0), ("x", None, 1), ("-1", None, 1), ("1.5", None, 1)];
+        for (text, expected, faults) in cases {
+            let mut errors = Vec::new();
+            assert_eq!(number(text, "/rate_per_second", &mut errors), expected, "{text:?}");
+            assert_eq!(errors.len(), faults, "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! What can be done with a campaign, as its status and the viewer's role allow.
+
+use crate::{
+    api::{self, Failure},
+    components::{Button, ButtonKind, Confirm, FailureNote, LinkButton, Toasts, Tone, frame::viewer_may},
+};
+use domain::{
+    campaign::{Campaign, CampaignForm, CampaignStatus, Event, Preview, Progress, transition},
+    ids::CampaignId,
+    message::Bucket,
+    operator::Operation,
+    problem::{Kind, Problem},
+};
+use leptos::prelude::*;
+use leptos_router::{NavigateOptions, hooks::use_navigate};
+
+/// Something that can be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Act {
+    Launch,
+    Resume,
+    Pause,
+    Unschedule,
+    Copy,
+    Cancel,
+}
+
+impl Act {
+    const ALL: [Self; 6] = [Self::Launch, Self::Resume, Self::Pause, Self::Unschedule, Self::Copy, Self::Cancel];
+
+    fn is_allowed(self, status: CampaignStatus) -> bool {
+        let event = match self {
+            Self::Launch => Event::Launch,
+            Self::Resume => Event::Resume,
+            Self::Pause => Event::Pause,
+            Self::Unschedule => Event::Unschedule,
+            Self::Cancel => Event::Cancel,
+            Self::Copy => return true,
+        };
+        transition(status, event).is_ok()
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Self::Launch => "Launch",
+            Self::Resume => "Resume",
+            Self::Pause => "Pause",
+            Self::Unschedule => "Back to draft",
+            Self::Copy => "Make a copy",
+            Self::Cancel => "Cancel the campaign",
+        }
+    }
+
+    fn done(self) -> &'static str {
+        match self {
+            Self::Launch => "Launched",
+            Self::Resume => "Sending again",
+            Self::Pause => "Paused",
+            Self::Unschedule => "It is a draft again",
+            Self::Copy => "Made a copy",
+            Self::Cancel => "Canceled",
+        }
+    }
+
+    /// What will happen, where it asks first.
+    fn consequence(self) -> Option<&'static str> {
+        match self {
+            Self::Launch => Some("They match now. Sending begins at once; what was sent cannot be called back."),
+            Self::Resume => Some("They still wait for their message, and get it as soon as the limits allow."),
+            Self::Pause => Some(
+                "They still wait. What is being sent this moment is still sent; nothing new begins until you resume.",
+            ),
+            Self::Cancel => {
+                Some("They will not get this message. A canceled campaign cannot go on; you can make a copy.")
+            }
+            Self::Unschedule | Self::Copy => None,
+        }
+    }
+
+    fn kind(self) -> ButtonKind {
+        match self {
+            Self::Launch | Self::Resume => ButtonKind::Primary,
+            Self::Pause => ButtonKind::Secondary,
+            Self::Cancel => ButtonKind::Danger,
+            Self::Unschedule | Self::Copy => ButtonKind::Quiet,
+        }
+    }
+
+    fn needs(self) -> Operation {
+        if self == Self::Copy { Operation::CampaignWrite } else { Operation::CampaignLaunch }
+    }
+
+    async fn run(self, id: CampaignId) -> Result<Campaign, Failure> {
+        let done = match self {
+            Self::Launch => api::campaigns::launch(id).await,
+            Self::Resume => api::campaigns::resume(id).await,
+            Self::Pause => api::campaigns::pause(id).await,
+            Self::Unschedule => api::campaigns::unschedule(id).await,
+            Self::Copy => api::campaigns::clone_as_draft(id).await,
+            Self::Cancel => api::campaigns::cancel(id).await,
+        };
+        done.map_err(|Failure(problem)| Failure(in_words(problem)))
+    }
+}
+
+/// A problem with what its fields say in its detail: here there are no fields to mark.
+fn in_words(mut problem: Problem) -> Problem {
+    if !problem.errors.is_empty() {
+        let details: Vec<_> = problem.errors.iter().map(|error| error.detail.as_str()).collect();
+        problem.detail = format!("{} Edit the campaign: {}.", problem.detail, details.join("; "));
+    }
+    problem
+}
+
+/// How many people a rehearsal found; a failure with what stands against a launch.
+fn people_of(preview: Preview) -> Result<i64, Failure> {
+    if preview.problems.is_empty() {
+        return Ok(preview.audience);
+    }
+    let mut problem = Problem::new(Kind::Invalid, "It cannot be launched yet.");
+    problem.errors = preview.problems;
+    Err(Failure(in_words(problem)))
+}
+
+/// Those whose message was not handed to the provider yet.
+fn waiting(progress: &Progress) -> i64 {
+    progress.bucket(Bucket::Pending) + progress.bucket(Bucket::Sending)
+}
+
+/// The buttons.
+#[component]
+pub fn Acts(
+    /// The campaign; what was done is set here.
+    campaign: RwSignal<Campaign>,
+    /// Its counters.
+    progress: RwSignal<Progress>,
+) -> impl IntoView {
+    let toasts = Toasts::here();
+    let navigate = use_navigate();
+    let id = campaign.read_untracked().id;
+    let (asked, people, open) = (RwSignal::new(Act::Launch), RwSignal::new(0), RwSignal::new(false));
+    let failure = RwSignal::new(None::<Failure>);
+    let run = Action::new(move |act: &Act| act.run(id));
+    let count = Action::new(move |form: &CampaignForm| {
+        let form = form.clone();
+        async move { api::campaigns::preview(form).await.and_then(people_of) }
+    });
+    Effect::new(move || match run.value().get() {
+        Some(Ok(changed)) => {
+            open.set(false);
+            toasts.say(Tone::Ok, asked.get_untracked().done());
+            if changed.id == id {
+                campaign.set(changed);
+            } else {
+                navigate(&format!("/campaigns/{}/edit", changed.id), NavigateOptions::default());
+            }
+        }
+        Some(Err(failed)) => failure.set(Some(failed)),
+        None => {}
+    });
+    Effect::new(move || match count.value().get() {
+        Some(Ok(found)) => {
+            people.set(found);
+            open.set(true);
+        }
+        Some(Err(failed)) => failure.set(Some(failed)),
+        None => {}
+    });
+    let ask = move |act: Act| {
+        failure.set(None);
+        asked.set(act);
+        if act.consequence().is_none() {
+            run.dispatch(act);
+        } else if campaign.read_untracked().launched_at.is_none() && act == Act::Launch {
+            count.dispatch(campaign.read_untracked().form.clone());
+        } else {
+            people.set(waiting(&progress.read_untracked()));
+            open.set(true);
+        }
+    };
+    let button = move |act: Act| {
+        let may = viewer_may(act.needs());
+        let pending = Signal::derive(move || run.pending().get() || count.pending().get());
+        view! {
+            <Show when=move || act.is_allowed(campaign.read().status) && may.get()>
+                <Button kind=act.kind() pending on_click=move |_| ask(act)>
+                    {act.words()}
+                </Button>
+            </Show>
+        }
+    };
+    let title = move || match asked.get() {
+        Act::Cancel => "Cancel this campaign for good?".to_owned(),
+        act => format!("{} this campaign?", act.words()),
+    };
+    view! {
+        <div class="stack-tight">
+            <div class="actions">
+                <Edit campaign />
+                {Act::ALL.map(button).collect_view()}
+            </div>
+            <Show when=move || !open.get()>
+                <FailureNote failure />
+            </Show>
+        </div>
+        <Confirm
+            open
+            title=Signal::derive(title)
+            people
+            verb=Signal::derive(move || asked.get().words().to_owned())
+            danger=Signal::derive(move || asked.get() == Act::Cancel)
+            pending=run.pending()
+            on_confirm=move |()| {
+                run.dispatch(asked.get_untracked());
+            }
+        >
+            <p>{move || asked.get().consequence()}</p>
+            <FailureNote failure />
+        </Confirm>
+    }
+}
+
+#[component]
+fn Edit(campaign: RwSignal<Campaign>) -> impl IntoView {
+    let may_write = viewer_may(Operation::CampaignWrite);
+    let can = move || matches!(campaign.read().status, CampaignStatus::Draft | CampaignStatus::Scheduled);
+    let id = campaign.read_untracked().id;
+    view! {
+        <Show when=move || can() && may_write.get()>
+            <LinkButton href=format!("/campaigns/{id}/edit")>"Edit"</LinkButton>
+        </Show>
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn acts_follow_the_status() {
+        let check = |status, expected: &[Act]| {
+            let allowed: Vec<Act> = Act::ALL.into_iter().filter(|act| act.is_allowed(status)).collect();
+            assert_eq!(allowed, expected, "{status}");
+        };
+        check(CampaignStatus::Draft, &[Act::Launch, Act::Copy]);
+        check(CampaignStatus::Scheduled, &[Act::Launch, Act::Unschedule, Act::Copy, Act::Cancel]);
+        check(CampaignStatus::Running, &[Act::Pause, Act::Copy, Act::Cancel]);
+        check(CampaignStatus::Paused, &[Act::Resume, Act::Copy, Act::Cancel]);
+        check(CampaignStatus::Held, &[Act::Launch, Act::Unschedule, Act::Copy, Act::Cancel]);
+        check(CampaignStatus::Completed, &[Act::Copy]);
+        check(CampaignStatus::Canceled, &[Act::Copy]);
+    }
+}
