@@ -71,6 +71,8 @@ pub struct Phone {
     pub number: String,
     /// The newest message, in either direction.
     pub last: LogEntry,
+    /// How many messages it holds, in both directions.
+    pub count: usize,
 }
 
 /// Why a content was not taken.
@@ -221,6 +223,7 @@ impl Simulator {
                 Some(Phone {
                     number: number.to_string(),
                     last: state.entry(last),
+                    count: state.log.thread_len(&number),
                 })
             })
             .collect()

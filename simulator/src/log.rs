@@ -222,6 +222,11 @@ impl Log {
             .collect()
     }
 
+    /// How many messages one person's phone holds.
+    pub fn thread_len(&self, phone: &str) -> usize {
+        self.threads.get(phone).map_or(0, VecDeque::len)
+    }
+
     /// Up to `limit` phones whose last message is below `before` and whose number contains
     /// `part`, most recent first.
     pub fn phones(&self, part: &str, before: u64, limit: usize) -> Vec<Arc<str>> {
