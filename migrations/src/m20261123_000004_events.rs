@@ -53,6 +53,7 @@ const UP: &[&str] = &[
         received_at {time} NOT NULL
     )",
     "CREATE INDEX inbound_messages_user ON inbound_messages (user_id, id)",
+    "CREATE INDEX inbound_messages_kind ON inbound_messages (kind, id)",
     // When a person last wrote to a WhatsApp sender: what opens the 24-hour window.
     "CREATE TABLE whatsapp_windows (
         user_id {uuid} NOT NULL,
