@@ -8,6 +8,7 @@ pub mod campaign;
 pub mod command;
 pub mod compliance;
 pub mod consent;
+pub mod dead_letter;
 pub mod filter;
 pub mod handset;
 pub mod ids;

@@ -10,6 +10,7 @@ pub mod clock;
 pub mod consequences;
 pub mod consents;
 pub mod db;
+pub mod dead_letters;
 pub mod delivery;
 mod entity;
 pub mod error;
