@@ -5,6 +5,7 @@
 pub mod client;
 pub mod codes;
 pub mod signature;
+pub mod stored;
 pub mod twiml;
 pub mod webhook;
 
