@@ -1,0 +1,296 @@
+//! The list of messages: found through keys, page by page, never by a scan of everything.
+//!
+//! `messages` has no index on time or state, which is what keeps its updates cheap (PERFORMANCE.md 4). So the list goes
+//! campaign by campaign, the newest first, and within one from its last message to its first, by the primary key; a filter
+//! by gate goes by that gate's decisions, and one person's messages by the person's index. The rollups say which campaigns
+//! can hold what is asked for. One page looks at no more than [`LOOKED_AT_MAX`] rows: a page may hold fewer rows than asked
+//! for, even none, and still name a next one.
+
+use super::rows;
+use crate::{
+    Engine, Error, Result,
+    actor::{Actor, authorize},
+    db, values,
+};
+use domain::{
+    ids::{CampaignId, MessageKey, UserId},
+    message::{MessageQuery, MessageRow},
+    operator::Operation,
+    page::{Page, PageRequest},
+};
+use sea_orm::{ConnectionTrait, FromQueryResult};
+use std::{fmt, str::FromStr};
+use uuid::Uuid;
+
+/// How many rows one statement looks at for a filter that no index serves.
+const WINDOW_ROWS: i64 = 20_000;
+/// How many rows one page looks at.
+const LOOKED_AT_MAX: i64 = 200_000;
+/// How many campaigns are found at a time.
+const CAMPAIGNS_STEP: i64 = 50;
+
+/// Messages that match, newest campaign first and newest message first within it. See the module for what a page may miss.
+///
+/// A filter by gate finds the messages that this gate ever held back or skipped, whatever became of them since.
+///
+/// # Errors
+/// [`Error::Invalid`] for a cursor that is none, [`Error::Forbidden`].
+pub async fn list(
+    engine: &Engine,
+    actor: &Actor,
+    query: &MessageQuery,
+    page: &PageRequest,
+) -> Result<Page<MessageRow>> {
+    authorize(Operation::CampaignRead, actor)?;
+    let place = page.after.as_deref().map_or(Ok(Place::FIRST), str::parse)?;
+    let limit = page.limit() as usize;
+    let conn = engine.db.read();
+    let found = match query.user {
+        Some(user) => of_user(conn, query, user, place, limit).await?,
+        None => Search { conn, query, limit, found: Vec::new(), left: LOOKED_AT_MAX }.run(place).await?,
+    };
+    let records = rows::load_all(conn, &found.keys).await?;
+    Ok(Page { rows: rows::views(conn, records).await?, next: found.next.map(|place| place.to_string()) })
+}
+
+/// A place in the list: what lies before it was seen. `at` is a seq, or of one person's messages the nth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Place {
+    campaign: Uuid,
+    at: i64,
+}
+
+impl Place {
+    const FIRST: Self = Self { campaign: Uuid::max(), at: i64::MAX };
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.campaign, self.at)
+    }
+}
+
+impl FromStr for Place {
+    type Err = Error;
+    fn from_str(text: &str) -> Result<Self> {
+        let read = || {
+            let (campaign, at) = text.split_once('.')?;
+            Some(Self { campaign: campaign.parse().ok()?, at: at.parse().ok()? })
+        };
+        read().ok_or_else(|| Error::invalid("after", "this is not a cursor"))
+    }
+}
+
+/// What a page holds, and where the next begins.
+struct Found {
+    keys: Vec<MessageKey>,
+    next: Option<Place>,
+}
+
+#[derive(FromQueryResult)]
+struct PersonRow {
+    campaign_id: Uuid,
+    seq: i64,
+    nth: i64,
+}
+
+/// One person's messages, by the index `messages_person`: a person has few.
+async fn of_user<C: ConnectionTrait>(
+    conn: &C,
+    query: &MessageQuery,
+    user: UserId,
+    place: Place,
+    limit: usize,
+) -> Result<Found> {
+    let mut sql = "SELECT campaign_id, seq, nth FROM messages m
+         WHERE user_id = $1 AND (campaign_id, nth) < ($2, $3)"
+        .to_owned();
+    let mut values = values![user.0, place.campaign, place.at];
+    if let Some(campaign) = query.campaign {
+        values.push(campaign.0.into());
+        sql += &format!(" AND campaign_id = ${}", values.len());
+    }
+    if let Some(state) = query.state {
+        values.push(state.rank().into());
+        sql += &format!(" AND state = ${}", values.len());
+    }
+    if let Some(gate) = query.gate {
+        values.push(gate.as_str().into());
+        sql += &format!(
+            " AND EXISTS (SELECT 1 FROM decisions d
+                WHERE d.campaign_id = m.campaign_id AND d.seq = m.seq AND d.gate = ${})",
+            values.len()
+        );
+    }
+    values.push((limit as i64 + 1).into());
+    sql += &format!(" ORDER BY campaign_id DESC, nth DESC LIMIT ${}", values.len());
+    let mut rows: Vec<PersonRow> = db::all(conn, &sql, values).await?;
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    let next = rows.last().filter(|_| more).map(|row| Place { campaign: row.campaign_id, at: row.nth });
+    let key = |row: &PersonRow| MessageKey { campaign: CampaignId(row.campaign_id), seq: row.seq };
+    Ok(Found { keys: rows.iter().map(key).collect(), next })
+}
+
+#[derive(FromQueryResult)]
+struct CampaignRow {
+    id: Uuid,
+}
+
+/// A row that a window looked at.
+#[derive(FromQueryResult)]
+struct SeqRow {
+    seq: i64,
+}
+
+#[derive(FromQueryResult)]
+struct WindowRow {
+    least: Option<i64>,
+    count: i64,
+}
+
+/// A page that is being filled.
+struct Search<'s, C> {
+    conn: &'s C,
+    query: &'s MessageQuery,
+    limit: usize,
+    found: Vec<MessageKey>,
+    /// How many rows may still be looked at.
+    left: i64,
+}
+
+impl<C: ConnectionTrait> Search<'_, C> {
+    async fn run(mut self, mut place: Place) -> Result<Found> {
+        loop {
+            let campaigns = self.campaigns(place).await?;
+            let is_last = (campaigns.len() as i64) < CAMPAIGNS_STEP;
+            for campaign in campaigns {
+                let below = if campaign == place.campaign { place.at } else { i64::MAX };
+                place = Place { campaign, at: below };
+                if let Some(at) = self.campaign(campaign, below).await? {
+                    return Ok(Found { keys: self.found, next: Some(Place { campaign, at }) });
+                }
+                // Through with this one: the next begins below it.
+                place.at = i64::MIN;
+            }
+            if is_last {
+                return Ok(Found { keys: self.found, next: None });
+            }
+        }
+    }
+
+    /// Campaigns from this place on that can hold what is asked for, newest first.
+    async fn campaigns(&self, place: Place) -> Result<Vec<Uuid>> {
+        let mut sql = "SELECT c.id FROM campaigns c WHERE ".to_owned();
+        // A place at the end of a campaign is the beginning of the one before it.
+        sql += if place.at == i64::MIN { "c.id < $1" } else { "c.id <= $1" };
+        let mut values = values![place.campaign];
+        if let Some(campaign) = self.query.campaign {
+            values.push(campaign.0.into());
+            sql += &format!(" AND c.id = ${}", values.len());
+        }
+        sql += " AND EXISTS (SELECT 1 FROM campaign_stats s WHERE s.campaign_id = c.id AND s.count <> 0";
+        if let Some(state) = self.query.state {
+            values.push(state.rank().into());
+            sql += &format!(" AND s.state = ${}", values.len());
+        }
+        sql += ")";
+        if let Some(gate) = self.query.gate {
+            values.push(gate.as_str().into());
+            sql += &format!(
+                " AND EXISTS (SELECT 1 FROM decision_stats d WHERE d.campaign_id = c.id AND d.gate = ${})",
+                values.len()
+            );
+        }
+        values.push(CAMPAIGNS_STEP.into());
+        sql += &format!(" ORDER BY c.id DESC LIMIT ${}", values.len());
+        let rows: Vec<CampaignRow> = db::all(self.conn, &sql, values).await?;
+        Ok(rows.into_iter().map(|row| row.id).collect())
+    }
+
+    /// Fills the page from one campaign, below this seq. Answers where the next page begins if this one is over, and `None`
+    /// when the campaign is through.
+    async fn campaign(&mut self, campaign: Uuid, mut below: i64) -> Result<Option<i64>> {
+        loop {
+            let wanted = (self.limit - self.found.len()) as i64;
+            let window = self.window(campaign, below).await?;
+            let Some(least) = window.least else { return Ok(None) };
+            let mut seqs = self.matching(campaign, below, least, wanted + 1).await?;
+            self.left -= window.count;
+            let more = seqs.len() as i64 > wanted;
+            seqs.truncate(wanted as usize);
+            let last = seqs.last().copied();
+            let key = |seq| MessageKey { campaign: CampaignId(campaign), seq };
+            self.found.extend(seqs.into_iter().map(key));
+            if more {
+                // With no room at all, the page ended before this campaign.
+                return Ok(Some(last.unwrap_or(below)));
+            }
+            below = least;
+            if self.left <= 0 {
+                return Ok(Some(below));
+            }
+        }
+    }
+
+    /// The rows that the next statement looks at: how many, and the lowest seq among them.
+    async fn window(&self, campaign: Uuid, below: i64) -> Result<WindowRow> {
+        let rows = if self.query.state.is_some() || self.query.gate.is_some() {
+            WINDOW_ROWS
+        } else {
+            // Every row matches: there is no need to look at more than are wanted.
+            (self.limit - self.found.len()) as i64 + 1
+        };
+        let (inner, values) = match self.query.gate {
+            None => (
+                "SELECT seq FROM messages WHERE campaign_id = $1 AND seq < $2 ORDER BY seq DESC LIMIT $3",
+                values![campaign, below, rows],
+            ),
+            Some(gate) => (
+                "SELECT seq FROM decisions WHERE campaign_id = $1 AND seq < $2 AND gate = $4 ORDER BY seq DESC LIMIT $3",
+                values![campaign, below, rows, gate.as_str()],
+            ),
+        };
+        let sql = format!("SELECT MIN(seq) AS least, COUNT(*) AS count FROM ({inner}) AS looked_at");
+        Ok(db::one(self.conn, &sql, values).await?.unwrap_or(WindowRow { least: None, count: 0 }))
+    }
+
+    /// The seqs between these two that match, highest first.
+    async fn matching(&self, campaign: Uuid, below: i64, least: i64, limit: i64) -> Result<Vec<i64>> {
+        let mut values = values![campaign, below, least, limit];
+        let mut sql = match self.query.gate {
+            None => "SELECT m.seq FROM messages m WHERE m.campaign_id = $1 AND m.seq < $2 AND m.seq >= $3".to_owned(),
+            Some(gate) => {
+                values.push(gate.as_str().into());
+                // A gate may have held one message back many times.
+                "SELECT DISTINCT m.seq FROM decisions d JOIN messages m ON m.campaign_id = d.campaign_id AND m.seq = d.seq
+                 WHERE d.campaign_id = $1 AND d.seq < $2 AND d.seq >= $3 AND d.gate = $5"
+                    .to_owned()
+            }
+        };
+        if let Some(state) = self.query.state {
+            values.push(state.rank().into());
+            sql += &format!(" AND m.state = ${}", values.len());
+        }
+        sql += " ORDER BY m.seq DESC LIMIT $4";
+        let rows: Vec<SeqRow> = db::all(self.conn, &sql, values).await?;
+        Ok(rows.into_iter().map(|row| row.seq).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_round_trip_and_refuse_nonsense() {
+        for place in [Place::FIRST, Place { campaign: Uuid::nil(), at: 0 }] {
+            assert_eq!(place.to_string().parse::<Place>().unwrap(), place);
+        }
+        for bad in
+            ["", ".", "1", "x.1", "00000000-0000-0000-0000-000000000007", "00000000-0000-0000-0000-000000000007.x"]
+        {
+            assert!(matches!(bad.parse::<Place>(), Err(Error::Invalid { .. })), "{bad}");
+        }
+    }
+}
