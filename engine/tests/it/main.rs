@@ -1,0 +1,17 @@
+//! Use cases on real databases: every test runs on SQLite and on PostgreSQL.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod consents;
+mod dead_letters;
+mod delivery;
+mod environment;
+mod imports;
+mod inbound;
+mod inbox;
+mod messages;
+mod migrations;
+mod overview;
+mod phones;
+mod segments;
+mod templates;
+mod users;
