@@ -67,7 +67,7 @@ impl Default for Limits {
             validity_seconds: 36_000,
             window_margin_seconds: 60,
             upload_bytes: 2 * 1024 * 1024 * 1024,
-            upload_dir: std::env::temp_dir().join("event-stream-engine-uploads"),
+            upload_dir: "uploads".into(),
             session_idle: Duration::from_secs(30 * 60),
             session_absolute: Duration::from_secs(12 * 3600),
             link_lifetime: Duration::from_secs(15 * 60),
