@@ -1,0 +1,233 @@
+//! The command line: one program with several roles.
+
+use crate::{
+    application::{Application, Role},
+    config::{Config, Provider, Settings},
+    seed, simulator, telemetry,
+};
+use anyhow::{Context as _, Result, bail, ensure};
+use clap::{Parser, Subcommand};
+use domain::operator;
+use engine::{
+    Actor, Db,
+    db::{Location, Pools},
+    operators,
+};
+use migrations::{Migrator, MigratorTrait as _};
+use std::{
+    io::{Read as _, Write as _},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream},
+    time::Duration,
+};
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+/// Event Stream Engine: WhatsApp and SMS campaigns on Twilio.
+#[derive(Debug, Parser)]
+#[command(name = "ese", version, max_term_width = 120)]
+pub struct Cli {
+    /// The settings.
+    #[command(flatten)]
+    pub settings: Settings,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Answer requests; and work as well, unless REDIS_URL is set.
+    Serve {
+        /// Work as well, even with REDIS_URL.
+        #[arg(long)]
+        with_workers: bool,
+    },
+    /// Work: send, import, reconcile. Needs PostgreSQL and Redis.
+    Worker,
+    /// Bring the database's tables up to date (`serve` and `worker` do it too).
+    Migrate {
+        /// Take back the last N migrations, with everything in their tables.
+        #[arg(long, value_name = "N", conflicts_with = "status")]
+        down: Option<u32>,
+        /// Say which are applied, and change nothing.
+        #[arg(long)]
+        status: bool,
+    },
+    /// Run the simulator as a process of its own, on SIMULATOR_LISTEN.
+    Simulator,
+    /// Fill the database with made-up people and campaigns; doing so again changes nothing.
+    Seed,
+    /// People at the dashboard.
+    #[command(subcommand)]
+    Operator(OperatorCommand),
+    /// Ask a running `serve` whether it lives; the exit code is the answer.
+    Healthcheck,
+}
+
+/// People at the dashboard.
+#[derive(Debug, Subcommand)]
+pub enum OperatorCommand {
+    /// Make one, and print a link that lets them in.
+    Create {
+        /// The e-mail address: the sign-in name.
+        #[arg(long)]
+        email: String,
+        /// The name.
+        #[arg(long)]
+        name: String,
+        /// viewer, agent, marketer, approver or admin.
+        #[arg(long)]
+        role: operator::Role,
+    },
+    /// Print a link that lets one in, once, within 15 minutes.
+    Link {
+        /// The e-mail address.
+        #[arg(long)]
+        email: String,
+    },
+}
+
+/// Does what the command line says.
+///
+/// # Errors
+/// Why it could not, in words for whoever started it.
+pub async fn run(cli: Cli) -> Result<()> {
+    telemetry::start(&cli.settings.log, cli.settings.log_format)?;
+    let config = Config::new(cli.settings)?;
+    match cli.command {
+        Command::Serve { with_workers } => serve(config, with_workers).await,
+        Command::Worker => {
+            let application = Application::build(config, Role::Worker).await?;
+            tracing::info!(worker.name = application.engine.limits.worker, "working");
+            application.run(stop()).await
+        }
+        Command::Migrate { down, status } => migrate(&config, down, status).await,
+        Command::Simulator => simulate(&config).await,
+        Command::Seed => {
+            ensure!(
+                !config.is_real(),
+                "SIMULATOR: made-up people are for the simulator; with Twilio's keys given there is no seed"
+            );
+            let application = Application::build(config, Role::Command).await?;
+            seed::run(&application.engine).await
+        }
+        Command::Operator(command) => operator(config, command).await,
+        Command::Healthcheck => healthcheck(config.settings.listen),
+    }
+}
+
+async fn serve(config: Config, with_workers: bool) -> Result<()> {
+    let simulated = !config.is_real();
+    let application = Application::build(config, Role::Serve { with_workers }).await?;
+    let url = application.public_url().clone();
+    tracing::info!(url = %url, simulated, "serving");
+    let mut out = std::io::stdout();
+    writeln!(out, "Dashboard: {url}")?;
+    if let Some(token) = &application.first_sign_in {
+        writeln!(out, "Sign in:   {}", link(&url, token)?)?;
+        writeln!(out, "           (works once, within 15 minutes; then set a password at {})", url.join("/account")?)?;
+    }
+    out.flush()?;
+    application.run(stop()).await
+}
+
+/// The page that spends a sign-in token.
+fn link(public_url: &Url, token: &str) -> Result<Url> {
+    let mut url = public_url.join("/sign-in/link").context("PUBLIC_URL: it takes no path")?;
+    url.query_pairs_mut().append_pair("token", token);
+    Ok(url)
+}
+
+async fn migrate(config: &Config, down: Option<u32>, status: bool) -> Result<()> {
+    let db = Db::connect(&config.database, Pools::default())
+        .await
+        .context("DATABASE_URL: the database cannot be reached")?;
+    let connection = db.for_migrations();
+    if status {
+        let pending = Migrator::get_pending_migrations(connection).await?;
+        for migration in Migrator::get_migration_files() {
+            let waits = pending.iter().any(|other| other.name() == migration.name());
+            writeln!(std::io::stdout(), "{} {}", if waits { "pending" } else { "applied" }, migration.name())?;
+        }
+    } else if let Some(count) = down {
+        Migrator::down(connection, Some(count)).await?;
+    } else {
+        Migrator::up(connection, None).await?;
+    }
+    db.close().await;
+    Ok(())
+}
+
+async fn simulate(config: &Config) -> Result<()> {
+    ensure!(
+        matches!(config.provider, Provider::Simulator { .. }),
+        "SIMULATOR: it is off, since Twilio's keys are given"
+    );
+    let shutdown = CancellationToken::new();
+    let running = simulator::start(config.settings.simulator_listen, &config.public_url, shutdown.clone()).await?;
+    writeln!(std::io::stdout(), "Simulator: {}", running.url)?;
+    stop().await;
+    shutdown.cancel();
+    Ok(())
+}
+
+async fn operator(config: Config, command: OperatorCommand) -> Result<()> {
+    if let Location::Sqlite(path) = &config.database {
+        ensure!(path.exists(), "DATABASE_URL: there is no database at {} yet; start `ese serve` once", path.display());
+    }
+    let application = Application::build(config, Role::Command).await?;
+    let (engine, system) = (&application.engine, Actor::system());
+    let email = match command {
+        OperatorCommand::Create { email, name, role } => {
+            operators::create(engine, &system, &email, &name, role).await?.email
+        }
+        OperatorCommand::Link { email } => email,
+    };
+    let token = operators::issue_link(engine, &system, &email).await?;
+    writeln!(std::io::stdout(), "Sign in: {}", link(application.public_url(), &token)?)?;
+    Ok(())
+}
+
+/// One request to our own `/healthz`, by hand: an HTTP client is the engine's business, and this needs none.
+fn healthcheck(listen: SocketAddr) -> Result<()> {
+    const PATIENCE: Duration = Duration::from_secs(3);
+    let ip = match listen.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    let mut stream =
+        TcpStream::connect_timeout(&SocketAddr::new(ip, listen.port()), PATIENCE).context("nobody listens")?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    stream.write_all(b"GET /healthz HTTP/1.0\r\nHost: localhost\r\n\r\n")?;
+    let mut head = [0; 12];
+    stream.read_exact(&mut head).context("no answer")?;
+    match &head[9..] {
+        b"204" => Ok(()),
+        status => bail!("the answer is {}", String::from_utf8_lossy(status)),
+    }
+}
+
+/// Completes when the process is told to stop.
+async fn stop() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let terminated = async {
+        match signal(SignalKind::terminate()) {
+            Ok(mut terminate) => {
+                terminate.recv().await;
+            }
+            Err(error) => {
+                tracing::warn!(error = %error, "SIGTERM cannot be heard");
+                std::future::pending::<()>().await;
+            }
+        }
+    };
+    tokio::select! {
+        () = terminated => {}
+        // Without a terminal there is nothing to press Ctrl-C on; SIGTERM is heard all the same.
+        Ok(()) = tokio::signal::ctrl_c() => {}
+    }
+    tracing::info!("stopping");
+}

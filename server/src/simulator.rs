@@ -1,0 +1,32 @@
+//! The simulator in this process: Twilio on the wire, on an address of its own, calling our webhooks back.
+
+use anyhow::{Context as _, Result};
+use simulator::{Config, Simulator};
+use std::net::SocketAddr;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+/// Where the simulator posts what people write.
+pub const INBOUND: &str = "/webhooks/twilio/inbound";
+
+/// A running simulator. It ends with the last clone.
+#[derive(Clone)]
+pub struct Running {
+    /// Where its API is.
+    pub url: Url,
+    _simulator: Simulator,
+}
+
+/// Starts one. `public_url` is ours: what people write goes to its webhook.
+///
+/// # Errors
+/// If it cannot listen there.
+pub async fn start(listen: SocketAddr, public_url: &Url, shutdown: CancellationToken) -> Result<Running> {
+    let inbound = public_url.join(INBOUND).context("the public URL takes no path")?;
+    let simulator = Simulator::new(Config { inbound_url: Some(inbound), ..Config::default() })?;
+    let url = simulator
+        .spawn(listen, shutdown)
+        .await
+        .with_context(|| format!("SIMULATOR_LISTEN: cannot listen on {listen}"))?;
+    Ok(Running { url: Url::parse(&url)?, _simulator: simulator })
+}

@@ -1,0 +1,10 @@
+//! The edges: who is let in, what is refused, what every answer carries, and the rules of the tree.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod configuration;
+mod doors;
+mod process;
+mod schema;
+mod sign_in;
+mod tidy;
+mod webhooks;
