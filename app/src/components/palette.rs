@@ -44,7 +44,10 @@ fn Search(open: RwSignal<bool>, viewer: Resource<Result<Viewer, Failure>>) -> im
             let _ = input.focus();
         }
     });
-    let found = Memo::new(move |_| matches(&query.get(), viewer.get().and_then(Result::ok).as_ref()));
+    // Read in an effect: the palette opens long after hydration, and stands under no suspense.
+    let known_viewer = RwSignal::new(None::<Viewer>);
+    Effect::new(move || known_viewer.set(viewer.get().and_then(Result::ok)));
+    let found = Memo::new(move |_| matches(&query.read(), known_viewer.read().as_ref()));
     let go = move |href: &str| {
         open.set(false);
         navigate(href, leptos_router::NavigateOptions::default());

@@ -22,10 +22,11 @@ pub fn Account() -> impl IntoView {
                 skeleton=|| view! { <LinesSkeleton lines=6 /> }
                 view=move |viewer: Viewer| {
                     let has_password = viewer.operator.has_password;
+                    let email = viewer.operator.email.clone();
                     view! {
                         <div class="grid-2">
                             <Whoami viewer />
-                            <PasswordCard has_password refetch />
+                            <PasswordCard email has_password refetch />
                         </div>
                     }
                 }
@@ -55,7 +56,7 @@ fn Whoami(viewer: Viewer) -> impl IntoView {
 }
 
 #[component]
-fn PasswordCard(has_password: bool, refetch: Callback<()>) -> impl IntoView {
+fn PasswordCard(email: String, has_password: bool, refetch: Callback<()>) -> impl IntoView {
     let toasts = Toasts::here();
     let (old, new, again) = (RwSignal::new(String::new()), RwSignal::new(String::new()), RwSignal::new(String::new()));
     let save =
@@ -85,6 +86,8 @@ fn PasswordCard(has_password: bool, refetch: Callback<()>) -> impl IntoView {
     view! {
         <Card title=if has_password { "Change the password" } else { "Set a password" }>
             <form class="stack" on:submit=submit>
+                // For password managers, so that they know whose password it is.
+                <input type="email" name="email" value=email autocomplete="username" readonly hidden />
                 {has_password
                     .then(|| {
                         view! {

@@ -143,7 +143,9 @@ fn row(user: User) -> impl IntoView {
                     {label}
                 </A>
             </td>
-            <td data-label="Phone">{number}</td>
+            <td data-label="Phone" class="nowrap">
+                {number}
+            </td>
             <td data-label="Consent">
                 <Consents consents=user.consents />
             </td>
