@@ -242,6 +242,26 @@ impl Balance {
     }
 }
 
+/// Counts a campaign's messages by state from the rows themselves: what the rollup must equal.
+///
+/// # Errors
+/// [`crate::Error::Unavailable`] when the database is away.
+pub async fn recount<C: ConnectionTrait>(conn: &C, campaign: CampaignId) -> Result<Vec<(State, i64)>> {
+    let rows: Vec<CountRow> = db::all(
+        conn,
+        "SELECT state, COUNT(*) AS count FROM messages WHERE campaign_id = $1 GROUP BY state ORDER BY state",
+        crate::values![campaign.0],
+    )
+    .await?;
+    Ok(rows.iter().filter_map(|row| Some((State::from_rank(row.state)?, row.count))).collect())
+}
+
+#[derive(FromQueryResult)]
+struct CountRow {
+    state: i16,
+    count: i64,
+}
+
 /// The shard of a process, 0 to 15.
 fn shard(worker: &str) -> i16 {
     i16::from(worker.bytes().fold(0u8, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte)) % 16)

@@ -10,7 +10,7 @@ use crate::{
     values,
 };
 use domain::{
-    campaign::{CampaignForm, UnknownPolicy},
+    campaign::CampaignForm,
     compliance::Content,
     ids::{CampaignId, SenderId},
     phone::Channel,
@@ -36,7 +36,6 @@ pub(crate) struct Context {
     pub template: Compiled,
     pub content: Content,
     pub quiet: Policy,
-    pub unknown_policy: UnknownPolicy,
 }
 
 /// The campaign's topic.
@@ -118,7 +117,6 @@ impl Context {
             template,
             quiet: quiet_override(form.not_before.as_deref(), form.not_after.as_deref())
                 .map_err(|why| Error::invalid("not_before", why))?,
-            unknown_policy: form.unknown_policy,
         })
     }
 

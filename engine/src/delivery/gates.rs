@@ -37,7 +37,6 @@ pub(super) enum Hold {
 
 /// One message and what the gates say of it.
 pub(super) struct Judged {
-    pub user: UserId,
     /// The address as the provider takes it, if there is one.
     pub to: Option<String>,
     /// The text and content, if they render.
@@ -112,7 +111,7 @@ pub(super) async fn judge<C: ConnectionTrait>(
         let units = rendered.as_ref().map_or(1, |rendered| units(context.channel, rendered));
         let user = UserId(row.id);
         let consent_event = consent.and_then(|row| row.event_id);
-        judged.insert(user, Judged { user, to, rendered, units, consent_event, verdict });
+        judged.insert(user, Judged { to, rendered, units, consent_event, verdict });
     }
     Ok(judged)
 }
