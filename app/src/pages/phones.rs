@@ -22,6 +22,9 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// What people mostly answer, one press each.
 const QUICK: [&str; 4] = ["STOP", "START", "HELP", "SUBSCRIBE offers"];
 
+/// How the ids of messaging services begin.
+const SERVICE_PREFIX: &str = "MG";
+
 /// The phones page.
 #[component]
 pub fn Phones() -> impl IntoView {
@@ -149,7 +152,8 @@ fn lines(thread: &[HandsetMessage]) -> Vec<Line> {
     let mut lines: Vec<Line> = Vec::new();
     for message in thread.iter().rev() {
         let line = Line { channel: message.channel, sender: message.sender.clone() };
-        if !lines.contains(&line) {
+        // Until the provider has chosen a number, all there is is the service's id, to which nobody can write.
+        if !lines.contains(&line) && !line.sender.starts_with(SERVICE_PREFIX) {
             lines.push(line);
         }
     }
@@ -292,7 +296,12 @@ mod tests {
             status: "delivered".to_owned(),
             at: chrono::DateTime::UNIX_EPOCH,
         };
-        let thread = [message(Channel::Sms, "+1"), message(Channel::Whatsapp, "+1"), message(Channel::Sms, "+1")];
+        let thread = [
+            message(Channel::Sms, "MG0"),
+            message(Channel::Sms, "+1"),
+            message(Channel::Whatsapp, "+1"),
+            message(Channel::Sms, "+1"),
+        ];
         let found: Vec<String> = lines(&thread).iter().map(Line::key).collect();
         assert_eq!(found, ["sms +1", "whatsapp +1"]);
         assert_eq!(lines(&[]), []);

@@ -17,7 +17,7 @@ use domain::{
     phone::Channel,
     template::{Template, TemplateForm, TemplateView},
 };
-use draft::{Draft, source_of};
+use draft::Draft;
 use editor::Editor;
 use leptos::prelude::*;
 use leptos_router::{
@@ -97,8 +97,7 @@ fn table(templates: Vec<TemplateView>) -> impl IntoView {
 }
 
 fn row(template: TemplateView) -> impl IntoView {
-    let text = source_of(&template);
-    let fault = Template::parse(&text).is_err().then(|| view! { <Badge tone=Tone::Fail word="Wrong" /> });
+    let fault = Template::parse(&template.body).is_err().then(|| view! { <Badge tone=Tone::Fail word="Wrong" /> });
     view! {
         <tr>
             <td data-label="Name">
@@ -108,7 +107,7 @@ fn row(template: TemplateView) -> impl IntoView {
             </td>
             <td data-label="Channel">{template.channel.label()}</td>
             <td data-label="Text">
-                <span class="line-clamp-2">{text}</span>
+                <span class="line-clamp-2">{template.body}</span>
                 {fault}
             </td>
             <td data-label="Version" class="num">

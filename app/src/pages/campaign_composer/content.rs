@@ -4,11 +4,7 @@ use super::draft::Draft;
 use crate::{
     api::{self, Failure},
     components::{Button, ButtonKind, Choice, FailureNote, Select, Toasts, Tone, failure::at_field, frame::viewer_may},
-    pages::templates::{
-        draft::{Draft as TemplateDraft, source_of},
-        editor::Editor,
-        judgement::Judgement,
-    },
+    pages::templates::{draft::Draft as TemplateDraft, editor::Editor, judgement::Judgement},
 };
 use domain::{
     operator::Operation,
@@ -115,8 +111,7 @@ fn Chosen(draft: Draft, templates: RwSignal<Vec<TemplateView>>) -> impl IntoView
     });
     move || {
         template.get().map(|template| {
-            let source = source_of(&template);
-            view! { <Judgement source=source channel=template.channel /> }
+            view! { <Judgement source=template.body channel=template.channel /> }
         })
     }
 }

@@ -61,38 +61,8 @@ impl Draft {
         }
     }
 
-    /// The text as people get it, as a template of our own.
-    pub fn source(&self) -> String {
-        let form = self.form();
-        source(&form.body, form.content_variables.iter())
-    }
-
     /// Adds a variable of the content, with the next number.
     pub fn add_variable(&self) {
         self.variables.update(|variables| variables.push(((variables.len() + 1).to_string(), String::new())));
-    }
-}
-
-/// The text of a stored template as people get it, as a template of our own.
-pub fn source_of(template: &TemplateView) -> String {
-    source(&template.body, template.content_variables.iter())
-}
-
-/// A content's text with the texts of its variables in place of `{{1}}`, so that it can be previewed.
-fn source<'v>(body: &str, variables: impl Iterator<Item = (&'v String, &'v String)>) -> String {
-    variables.fold(body.to_owned(), |text, (key, value)| {
-        text.replace(&format!("{{{{{key}}}}}"), value).replace(&format!("{{{{ {key} }}}}"), value)
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_variables_of_a_content_are_filled_in() {
-        let variables = [("1".to_owned(), "{{ name }}".to_owned()), ("2".to_owned(), "Monday".to_owned())];
-        let text = source("Hi {{1}}, see you {{ 2 }}. {{3}}", variables.iter().map(|(key, value)| (key, value)));
-        assert_eq!(text, "Hi {{ name }}, see you Monday. {{3}}");
     }
 }

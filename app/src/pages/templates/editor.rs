@@ -5,7 +5,7 @@ use crate::{
     api::Failure,
     components::{Button, ButtonKind, Choice, Select, TextArea, TextInput, failure::at_field},
 };
-use domain::phone::Channel;
+use domain::{phone::Channel, template::ContentTemplate};
 use leptos::prelude::*;
 
 /// How variables are written, for hints.
@@ -52,7 +52,7 @@ pub fn Editor(
                 </Show>
                 <TextArea
                     label=Signal::derive(move || {
-                        if is_whatsapp() { "Text (of an approved template: what it says)" } else { "Text" }.to_owned()
+                        if is_whatsapp() { "Text, as the approved template says it" } else { "Text" }.to_owned()
                     })
                     name="template-body"
                     value=draft.body
@@ -61,7 +61,7 @@ pub fn Editor(
                     error=at_field(failure, "body")
                 />
             </div>
-            <Judgement source=Signal::derive(move || draft.source()) channel write_plainly />
+            <Judgement source=draft.body channel write_plainly />
         </div>
     }
 }
@@ -96,7 +96,9 @@ fn Content(draft: Draft, failure: Signal<Option<Failure>>) -> impl IntoView {
         }
     };
     let count = move || draft.variables.read().len();
-    let error = at_field(failure, "content_variables");
+    let refused = at_field(failure, "content_variables");
+    let error = move || ContentTemplate::parse(&draft.form().content_variables).err().map(|error| error.to_string());
+    let error = Signal::derive(move || error().or_else(|| refused.get()));
     view! {
         <TextInput
             label="Approved template"
