@@ -87,7 +87,10 @@ pub async fn run(engine: &Engine) -> Result<()> {
     let whatsapp = TemplateForm {
         name: "Weekly offer (WhatsApp)".into(),
         channel: Channel::Whatsapp,
-        body: "Hello {{1}}, this week only: {{2}}. Reply STOP to hear no more from us.".into(),
+        // What the provider's content says, in our own variables.
+        body: "Hello {{ name | default(\"there\") }}, this week only: 20% off everything. \
+               Reply STOP to hear no more from us."
+            .into(),
         content_sid: simulator::OFFER_CONTENT.into(),
         content_variables: BTreeMap::from([
             ("1".into(), "{{ name | default(\"there\") }}".into()),
