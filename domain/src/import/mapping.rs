@@ -256,8 +256,10 @@ fn looks_like_phone(cell: &str) -> bool {
 }
 
 fn looks_like_zone(cell: &str) -> bool {
-    let areas = ["Africa", "America", "Antarctica", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific"];
-    cell.split_once('/').is_some_and(|(area, place)| areas.contains(&area) && place.starts_with(char::is_alphabetic))
+    let areas =
+        ["Africa", "America", "Antarctica", "Asia", "Atlantic", "Australia", "Etc", "Europe", "Indian", "Pacific"];
+    let is_place = |(area, place): (&str, &str)| areas.contains(&area) && place.starts_with(char::is_alphabetic);
+    cell == "UTC" || cell.split_once('/').is_some_and(is_place)
 }
 
 #[cfg(test)]
@@ -296,6 +298,7 @@ mod tests {
         check(&["Number", "Contact", "Where"], rows, "attributes.number phone zone");
         check(&["Id", "Born"], &[&["17", "1990-04-01"]], "attributes.id attributes.born");
         check(&["a", "b"], &[&["x", "9.477E+10"]], "attributes.a phone");
+        check(&["Time zone", "Mobile"], &[&["UTC", "0151 1234567"], &["Etc/GMT-3", ""]], "zone phone");
     }
 
     #[test]
