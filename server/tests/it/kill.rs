@@ -40,6 +40,8 @@ use url::Url;
 
 /// How many people a campaign goes to.
 const PEOPLE: u32 = 400;
+/// Where their numbers begin: behind those of the simulator's senders.
+const FIRST_NUMBER: u32 = 2_000;
 /// When the test is over, whatever happened.
 const DEADLINE: Duration = Duration::from_secs(150);
 
@@ -94,9 +96,9 @@ fn zone_at_noon(now: chrono::DateTime<chrono::Utc>) -> String {
 /// dropped callbacks; and sometimes refuses for now.
 fn lies() -> Chaos {
     Chaos {
-        create_latency_ms: Span { from: 5, to: 25 },
-        step_ms: Span { from: 5, to: 40 },
-        callback_delay_ms: Span { from: 0, to: 40 },
+        create_latency_ms: Span::between(5, 25),
+        step_ms: Span::between(5, 40),
+        callback_delay_ms: Span::between(0, 40),
         hang_after_accept: 0.02,
         hang_ms: 1_500,
         server_error_after_accept: 0.03,
@@ -177,7 +179,7 @@ impl World {
         let zone = zone_at_noon(engine.clock.now());
         for n in 0..PEOPLE {
             let form = UserForm {
-                phone: format!("+1202555{n:04}"),
+                phone: format!("+1202555{:04}", FIRST_NUMBER + n),
                 name: format!("Person {n}"),
                 zone: zone.clone(),
                 ..UserForm::default()
@@ -270,7 +272,7 @@ async fn one_process_on_sqlite() {
 async fn several_processes_on_postgres_and_redis() {
     let database = postgres::Database::migrated().await;
     let url = database.url();
-    let environment = vec![("DATABASE_URL".to_owned(), url.clone()), ("REDIS_URL".to_owned(), redis::url().await)];
+    let environment = vec![("DATABASE_URL".to_owned(), url.clone()), ("REDIS_URL".to_owned(), redis::url())];
     let world = World::new(Location::Postgres(url), environment).await;
     let campaign = world.launch().await;
     let mut web = world.start("serve", world.public);

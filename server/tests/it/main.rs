@@ -3,6 +3,7 @@
 
 mod configuration;
 mod doors;
+mod kill;
 mod process;
 mod schema;
 mod sign_in;
