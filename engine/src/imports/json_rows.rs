@@ -13,6 +13,9 @@ pub const OBJECT_MAX_BYTES: usize = 1024 * 1024;
 /// How deep objects and arrays may be nested. A person is flat; this bounds what a hostile file can make us hold.
 const DEPTH_MAX: usize = 64;
 
+/// A number, a text, and the object that it is.
+pub type RawObject = (u64, String, Result<Map<String, Value>, Broken>);
+
 /// The objects of a file.
 pub struct JsonRows<R> {
     input: R,
@@ -32,7 +35,7 @@ impl<R: BufRead> JsonRows<R> {
     ///
     /// # Errors
     /// [`Failure`] where the file cannot be read on.
-    pub fn next_object(&mut self) -> Result<Option<(u64, String, Result<Map<String, Value>, Broken>)>, Failure> {
+    pub fn next_object(&mut self) -> Result<Option<RawObject>, Failure> {
         let Some(first) = self.between()? else { return Ok(None) };
         self.row += 1;
         let raw = if first == b'{' || first == b'[' { self.nested(first)? } else { self.plain(first)? };

@@ -91,7 +91,10 @@ async fn enter(engine: &Engine, actor: &Actor, id: ImportId, file_name: &str, by
     let path = file_path(engine, id);
     let inspected = tokio::task::spawn_blocking(move || file::inspect(&path)).await.map_err(Error::internal)?;
     let Inspected { info, look } = inspected.map_err(|failure| Error::invalid("file", failure.0))?;
-    let options = ImportOptions { mapping: guess_mapping(&info.columns, &look), ..ImportOptions::default() };
+    // What other systems nest under `attributes` is named by what is inside.
+    let headers: Vec<&str> =
+        info.columns.iter().map(|column| column.strip_prefix("attributes.").unwrap_or(column)).collect();
+    let options = ImportOptions { mapping: guess_mapping(&headers, &look), ..ImportOptions::default() };
     let record = ImportRecord {
         id: id.0,
         file_name: file_name.to_owned(),

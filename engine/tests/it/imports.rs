@@ -1,0 +1,195 @@
+//! Imports: what goes in, what is refused, and what an import may never do.
+
+use bytes::Bytes;
+use domain::{
+    consent::ConsentState,
+    ids::ImportId,
+    import::{ImportOptions, ImportReport, ImportStatus, ImportView},
+    page::PageRequest,
+    phone::Channel,
+    topic::{TopicForm, TopicKind},
+    user::User,
+};
+use engine::{Doorbell, Error, both, consents, db, imports, testing::TestEnv, topics, users, values};
+use futures::{StreamExt, TryStreamExt, stream};
+use std::io;
+
+async fn upload(env: &TestEnv, file: &[u8]) -> engine::Result<ImportView> {
+    // In small chunks, as a network brings them.
+    let chunks: Vec<io::Result<Bytes>> = file.chunks(700).map(|chunk| Ok(Bytes::copy_from_slice(chunk))).collect();
+    imports::create(&env.engine, &env.admin, "people.csv", stream::iter(chunks)).await
+}
+
+async fn import(env: &TestEnv, file: &str, change: impl FnOnce(&mut ImportOptions)) -> ImportView {
+    let uploaded = upload(env, file.as_bytes()).await.unwrap();
+    let mut options = ImportOptions { default_region: Some("US".into()), ..uploaded.options };
+    change(&mut options);
+    imports::start(&env.engine, &env.admin, uploaded.id, &options).await.unwrap();
+    env.run_jobs().await;
+    imports::get(&env.engine, &env.admin, uploaded.id).await.unwrap()
+}
+
+async fn everyone(env: &TestEnv) -> Vec<User> {
+    let mut people = users::list(&env.engine, &env.admin, "", &PageRequest::default()).await.unwrap().rows;
+    people.sort_by(|a, b| a.phone.cmp(&b.phone));
+    people
+}
+
+fn counts(report: &ImportReport) -> [i64; 6] {
+    [report.rows, report.created, report.updated, report.unchanged, report.duplicates, report.rejected]
+}
+
+async fn repaired(env: &TestEnv, id: ImportId) -> String {
+    let stream = imports::rejects_csv(&env.engine, &env.admin, id).await.unwrap();
+    let parts: Vec<Bytes> = stream.boxed().try_collect().await.unwrap();
+    String::from_utf8(parts.concat()).unwrap()
+}
+
+both! {
+    async fn every_row_is_counted_once(env: TestEnv) {
+        env.user("+12025550140").name("Old").create().await;
+        env.user("+12025550141").name("Same").create().await;
+        let file = "phone,name,city\n\
+            202-555-0140,New,Bonn\n\
+            +12025550141,Same,\n\
+            (202) 555-0142,Ann,Bonn\n\
+            +1 202 555 0142,,Kiel\n\
+            12,Short,\n\
+            ,,\n\
+            +12025550143,\"Open,\n\
+            +12025550144,Bo,\n";
+        let done = import(&env, file, |_| {}).await;
+        assert_eq!(done.status, ImportStatus::Completed, "{:?}", done.failure);
+        assert_eq!(counts(&done.report), [7, 2, 1, 1, 1, 2]);
+        assert_eq!(done.bytes_done, file.len() as i64);
+        assert_eq!(done.report.without_consent, 4);
+        let people = everyone(&env).await;
+        assert_eq!(people.len(), 4);
+        assert_eq!((people[0].name.as_deref(), people[0].attributes["city"].as_str()), (Some("New"), Some("Bonn")));
+        assert_eq!((people[2].name.as_deref(), people[2].attributes["city"].as_str()), (Some("Ann"), Some("Kiel")));
+        let rejects = imports::rejects(&env.engine, &env.admin, done.id, &PageRequest::default()).await.unwrap().rows;
+        let found: Vec<_> = rejects.iter().map(|reject| (reject.line, reject.reason.as_str())).collect();
+        assert_eq!(found[1], (8, "open_quote"));
+        assert_eq!((found[0].0, rejects[0].field.as_deref()), (6, Some("phone")));
+        assert_eq!(done.report.reasons.iter().map(|(_, count)| count).sum::<i64>(), 2);
+        let csv = repaired(&env, done.id).await;
+        assert!(csv.starts_with("phone,name,city,import_line,import_reason\n12,Short,,6,"), "{csv}");
+    }
+
+    async fn the_same_file_again_changes_nothing(env: TestEnv) {
+        let file = "phone,name,tags\n+12025550142,Ann,a\n+12025550143,Bo,b\n";
+        assert_eq!(counts(&import(&env, file, |_| {}).await.report), [2, 2, 0, 0, 0, 0]);
+        let before = everyone(&env).await;
+        env.advance(std::time::Duration::from_secs(60));
+        assert_eq!(counts(&import(&env, file, |_| {}).await.report), [2, 0, 0, 2, 0, 0]);
+        assert_eq!(everyone(&env).await, before);
+    }
+
+    async fn consent_comes_with_evidence_and_never_lifts_a_stop(env: TestEnv) {
+        env.user("+12025550140").opted_out(Channel::Sms).create().await;
+        let file = "phone,sms_consent\n+12025550140,yes\n+12025550141,yes\n+12025550142,no\n+12025550143,\n+12025550144,maybe\n";
+        let done = import(&env, file, |options| options.whatsapp_evidence = "Shop form, May 2026".into()).await;
+        assert_eq!(counts(&done.report), [5, 3, 0, 1, 0, 1]);
+        assert_eq!((done.report.sms_opted_in, done.report.whatsapp_opted_in, done.report.kept_opted_out), (1, 4, 1));
+        let states: Vec<_> = everyone(&env).await.iter().map(|user| user.consents[0].state).collect();
+        use ConsentState::{None, OptedIn, OptedOut};
+        assert_eq!(states, [OptedOut, OptedIn, OptedOut, None]);
+        let ann = everyone(&env).await.remove(1).id;
+        let ledger = users::get(&env.engine, &env.admin, ann).await.unwrap().ledger;
+        assert_eq!(ledger.len(), 2);
+        assert!(ledger.iter().any(|event| event.evidence == "import of \"people.csv\", line 3: Shop form, May 2026"));
+        assert_eq!(consents::refold(&env.engine).await.unwrap(), []);
+    }
+
+    async fn without_a_word_about_consent_people_come_in_without(env: TestEnv) {
+        let done = import(&env, "phone\n+12025550141\n+12025550142\n", |_| {}).await;
+        assert_eq!((done.report.created, done.report.without_consent), (2, 2));
+        assert!(everyone(&env).await.iter().all(|user| user.consents.iter().all(|view| view.state == ConsentState::None)));
+    }
+
+    async fn topics_are_subscribed_where_nobody_chose(env: TestEnv) {
+        let form = TopicForm { key: "offers".into(), name: "Offers".into(), kind: TopicKind::OptIn };
+        let topic = topics::create(&env.engine, &env.admin, &form).await.unwrap();
+        let ann = env.user("+12025550141").create().await.id;
+        let left = domain::topic::SubscriptionState::Unsubscribed;
+        engine::subscriptions::set(&env.engine, &env.admin, ann, topic.id, left, "told us").await.unwrap();
+        let file = "phone,topics\n+12025550141,offers\n+12025550142,Offers\n+12025550143,news\n";
+        let done = import(&env, file, |_| {}).await;
+        assert_eq!(counts(&done.report), [3, 1, 0, 1, 0, 1]);
+        assert_eq!(done.report.reasons, [("unknown_topic".to_owned(), 1)]);
+        let topic = topics::list(&env.engine, &env.admin).await.unwrap().remove(0);
+        assert_eq!((topic.subscribed, topic.unsubscribed), (1, 1));
+        assert_eq!(consents::refold(&env.engine).await.unwrap(), []);
+    }
+
+    async fn objects_keep_their_types(env: TestEnv) {
+        let file = "[{\"phone\":\"+12025550141\",\"attributes\":{\"tags\":[\"a\",\"b\"],\"vip\":true,\"age\":30}},\n\
+            {\"phone\":\"+12025550142\",\"x\":},{\"phone\":\"+12025550143\"}]";
+        let done = import(&env, file, |_| {}).await;
+        assert_eq!(counts(&done.report), [3, 2, 0, 0, 0, 1]);
+        let ann = everyone(&env).await.remove(0);
+        assert_eq!(serde_json::Value::Object(ann.attributes), serde_json::json!({ "tags": ["a", "b"], "vip": true, "age": 30 }));
+    }
+
+    async fn a_file_that_breaks_off_keeps_what_went_in(env: TestEnv) {
+        let done = import(&env, "[{\"phone\":\"+12025550141\"},\n{\"phone\":", |_| {}).await;
+        assert_eq!(done.status, ImportStatus::Failed);
+        assert!(done.failure.is_some_and(|why| why.contains("line 2")));
+        assert_eq!((done.report.created, everyone(&env).await.len()), (1, 1));
+    }
+
+    async fn a_crash_resumes_after_the_last_batch(env: TestEnv) {
+        let mut file = "phone,name\n".to_owned();
+        for n in 0..2_500 {
+            // Everyone stands in the file twice, 1,250 rows apart: in another batch.
+            file += &format!("+1202555{:04},User {}\n", n % 1_250, n % 1_250);
+        }
+        let uploaded = upload(&env, file.as_bytes()).await.unwrap();
+        imports::start(&env.engine, &env.admin, uploaded.id, &uploaded.options).await.unwrap();
+        let bells = env.take_jobs();
+        assert_eq!(bells, [Doorbell::Import(uploaded.id)]);
+        let running = imports::run(&env.engine, uploaded.id);
+        let watched = async {
+            loop {
+                let view = imports::get(&env.engine, &env.admin, uploaded.id).await.unwrap();
+                if view.report.rows >= 1_000 { return }
+                tokio::task::yield_now().await;
+            }
+        };
+        // The run is dropped in the middle, as a killed process drops it; or it is through before anyone looks.
+        tokio::select! { biased; () = watched => {}, ended = running => ended.unwrap() }
+        imports::run(&env.engine, uploaded.id).await.unwrap();
+        let done = imports::get(&env.engine, &env.admin, uploaded.id).await.unwrap();
+        assert_eq!(done.status, ImportStatus::Completed, "{:?}", done.failure);
+        let report = done.report;
+        assert_eq!(report.rows, 2_500);
+        assert_eq!(report.created + report.duplicates + report.rejected, 2_500);
+        assert_eq!(report.created, report.duplicates);
+        let tx = env.engine.db.begin().await.unwrap();
+        let marked: Option<i64> = db::scalar(&tx, "SELECT count(*) AS value FROM import_rows", values![]).await.unwrap();
+        let people: Option<i64> = db::scalar(&tx, "SELECT count(*) AS value FROM users", values![]).await.unwrap();
+        assert_eq!((marked, people), (Some(report.created), Some(report.created)));
+    }
+
+    async fn what_is_no_list_is_refused_and_leaves_nothing(env: TestEnv) {
+        for file in [&b"PK\x03\x04zip"[..], b"\x1f\x8b\x08gzip", b"a\0\x01\x02\x03\x04\0\0\x01\0", b"", b"[]"] {
+            let refused = upload(&env, file).await;
+            assert!(matches!(refused, Err(Error::Invalid { .. })), "{file:?}: {refused:?}");
+        }
+        assert_eq!(std::fs::read_dir(&env.engine.limits.upload_dir).unwrap().count(), 0);
+        assert!(imports::list(&env.engine, &env.admin, &PageRequest::default()).await.unwrap().rows.is_empty());
+    }
+
+    async fn an_import_starts_once(env: TestEnv) {
+        let uploaded = upload(&env, b"phone\n+12025550141\n").await.unwrap();
+        let mut options = uploaded.options.clone();
+        options.mapping.columns = vec![None];
+        let unmapped = imports::start(&env.engine, &env.admin, uploaded.id, &options).await;
+        assert!(matches!(unmapped, Err(Error::Invalid { .. })));
+        imports::start(&env.engine, &env.admin, uploaded.id, &uploaded.options).await.unwrap();
+        let again = imports::start(&env.engine, &env.admin, uploaded.id, &uploaded.options).await;
+        assert!(matches!(again, Err(Error::Conflict { .. })));
+        env.run_jobs().await;
+        assert_eq!(std::fs::read_dir(&env.engine.limits.upload_dir).unwrap().count(), 0);
+    }
+}
