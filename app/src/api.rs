@@ -110,6 +110,15 @@ mod caller {
                 let cause = std::error::Error::source(&error).map(ToString::to_string);
                 tracing::error!(error.kind = ?problem.kind, error.cause = cause, request.id = request_id, "call failed");
             }
+            if let (Error::Forbidden { operation }, Some(actor)) = (&error, actor()) {
+                let (engine, operation) = (expect_context::<Engine>(), *operation);
+                // The answer does not wait for the entry: it says no in any case.
+                leptos::task::spawn(async move {
+                    if let Err(error) = engine::operators::denied(&engine, &actor, operation).await {
+                        tracing::error!(error = ?error, "a refusal could not be written to the audit log");
+                    }
+                });
+            }
             if let (Some(answer), Ok(status)) =
                 (use_context::<leptos_axum::ResponseOptions>(), http::StatusCode::from_u16(problem.status))
             {

@@ -47,11 +47,7 @@ pub fn listen(palette_open: RwSignal<bool>, drawer_open: RwSignal<bool>) {
                         GO_WAITS,
                     );
                 }
-                "/" => {
-                    if focus("[data-search]") {
-                        event.prevent_default();
-                    }
-                }
+                "/" if focus("[data-search]") => event.prevent_default(),
                 "j" => move_in_list(1),
                 "k" => move_in_list(-1),
                 _ => {}

@@ -220,7 +220,10 @@ impl fmt::Display for Folded {
 mod tests {
     use super::*;
 
-    fn run(steps: &[(ConsentKind, ConsentSource, Option<&str>)]) -> ConsentState {
+    /// An entry: what, by whom, at which sender.
+    type Step = (ConsentKind, ConsentSource, Option<&'static str>);
+
+    fn run(steps: &[Step]) -> ConsentState {
         let mut folded = Folded::default();
         for (kind, source, sender) in steps {
             folded = fold(folded.clone(), *kind, *source, *sender).unwrap_or(folded);
@@ -232,7 +235,7 @@ mod tests {
     fn the_person_decides() {
         use ConsentKind::{OptIn, OptOut};
         use ConsentSource::{Api, Import, Keyword, Operator, Preferences};
-        let cases: &[(&[(ConsentKind, ConsentSource, Option<&str>)], ConsentState)] = &[
+        let cases: &[(&[Step], ConsentState)] = &[
             (&[], ConsentState::None),
             (&[(OptIn, Import, None)], ConsentState::OptedIn),
             (&[(OptIn, Import, None), (OptOut, Keyword, Some("a"))], ConsentState::OptedOut),
