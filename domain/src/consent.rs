@@ -161,7 +161,12 @@ pub enum Unmoved {
 ///
 /// # Errors
 /// [`Unmoved`] when the entry leaves the state as it is; the caller decides whether the entry is still recorded.
-pub fn fold(mut current: Folded, kind: ConsentKind, source: ConsentSource, sender: Option<&str>) -> Result<Folded, Unmoved> {
+pub fn fold(
+    mut current: Folded,
+    kind: ConsentKind,
+    source: ConsentSource,
+    sender: Option<&str>,
+) -> Result<Folded, Unmoved> {
     let before = current.clone();
     match kind {
         ConsentKind::OptOut => {

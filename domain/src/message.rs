@@ -321,15 +321,8 @@ pub enum Outcome {
 
 impl Outcome {
     /// All outcomes.
-    pub const ALL: [Outcome; 7] = [
-        Self::Open,
-        Self::Accepted,
-        Self::NotSent,
-        Self::Rejected,
-        Self::Unknown,
-        Self::LeaseExpired,
-        Self::Stale,
-    ];
+    pub const ALL: [Outcome; 7] =
+        [Self::Open, Self::Accepted, Self::NotSent, Self::Rejected, Self::Unknown, Self::LeaseExpired, Self::Stale];
 
     /// The code, as stored.
     pub const fn code(self) -> i16 {
@@ -504,7 +497,17 @@ mod tests {
     fn the_full_grid_of_moves() {
         use Event::*;
         let moves = [
-            Claim, Release, Accept(State::Queued), Reject, LoseTrack, GiveToReview, Resend, Close, Skip, Expire, Cancel,
+            Claim,
+            Release,
+            Accept(State::Queued),
+            Reject,
+            LoseTrack,
+            GiveToReview,
+            Resend,
+            Close,
+            Skip,
+            Expire,
+            Cancel,
         ];
         let allowed: &[(State, Event, State)] = &[
             (State::Pending, Claim, State::Sending),
@@ -546,7 +549,8 @@ mod tests {
             }
         }
         for start in [State::Pending, State::Sending, State::Unknown, State::NeedsReview, State::Skipped] {
-            let mut reports = vec![State::Queued, State::Sent, State::Sent, State::Undelivered, State::Delivered, State::Read];
+            let mut reports =
+                vec![State::Queued, State::Sent, State::Sent, State::Undelivered, State::Delivered, State::Read];
             permute(&mut reports, &mut Vec::new(), &mut |order| {
                 let end = order.iter().fold(start, |state, report| {
                     transition(state, Event::Report(*report)).expect("reports always merge")

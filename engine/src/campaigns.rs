@@ -14,7 +14,9 @@ use crate::{
 };
 use chrono::{DateTime, Utc};
 use domain::{
-    campaign::{Campaign, CampaignForm, CampaignRow, CampaignStatus, ErrorCount, Event, GateCount, Progress, transition},
+    campaign::{
+        Campaign, CampaignForm, CampaignRow, CampaignStatus, ErrorCount, Event, GateCount, Progress, transition,
+    },
     filter::Filter,
     ids::CampaignId,
     message::State,
@@ -160,8 +162,13 @@ pub(crate) async fn start(engine: &Engine, actor: &Actor, id: CampaignId, event:
     .await?;
     one_row(changed)?;
     let after = json!({ "status": status, "filter": frozen.filter, "hash": frozen.hash });
-    audit::record(engine, &tx, actor, act("campaign.launch", id, Some(json!({ "status": record.status })), Some(after)))
-        .await?;
+    audit::record(
+        engine,
+        &tx,
+        actor,
+        act("campaign.launch", id, Some(json!({ "status": record.status })), Some(after)),
+    )
+    .await?;
     tx.commit().await?;
     engine.queue.ring(Doorbell::Expand(id)).await;
     engine.live.campaign(id);
@@ -311,11 +318,7 @@ async fn freeze<C: ConnectionTrait>(conn: &C, record: &CampaignRecord) -> Result
 }
 
 /// The filter of an audience: the segment's, the campaign's own, or both.
-pub(crate) async fn audience_filter<C: ConnectionTrait>(
-    conn: &C,
-    segment: Option<Uuid>,
-    text: &str,
-) -> Result<Filter> {
+pub(crate) async fn audience_filter<C: ConnectionTrait>(conn: &C, segment: Option<Uuid>, text: &str) -> Result<Filter> {
     let own = segments::parse(text, "audience/filter")?;
     let Some(id) = segment else { return Ok(own) };
     let saved: String = db::scalar(conn, "SELECT filter AS value FROM segments WHERE id = $1", values![id])

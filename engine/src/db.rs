@@ -132,11 +132,7 @@ pub async fn all<T: FromQueryResult, C: ConnectionTrait>(conn: &C, sql: &str, va
 }
 
 /// Reads the first row of a query.
-pub async fn one<T: FromQueryResult, C: ConnectionTrait>(
-    conn: &C,
-    sql: &str,
-    values: Vec<Value>,
-) -> Result<Option<T>> {
+pub async fn one<T: FromQueryResult, C: ConnectionTrait>(conn: &C, sql: &str, values: Vec<Value>) -> Result<Option<T>> {
     let statement = Statement::from_sql_and_values(conn.get_database_backend(), sql, values);
     let row = conn.query_one_raw(statement).await?;
     row.map(|row| T::from_query_result(&row, "").map_err(Error::from)).transpose()

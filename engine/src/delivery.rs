@@ -10,8 +10,8 @@ mod gates;
 mod send;
 mod settle;
 
-pub use context::{needs_window, quiet_override};
 pub(crate) use claim::text_hash;
+pub use context::{needs_window, quiet_override};
 pub use gates::rehearse;
 
 use crate::{Engine, Result, rate_limit::Key, sweep};

@@ -61,7 +61,11 @@ pub struct RawEvent {
 ///
 /// # Errors
 /// [`crate::Error::Unavailable`] when the database is away.
-pub async fn append<C: ConnectionTrait>(engine: &Engine, conn: &C, events: &[RawEvent]) -> Result<Vec<Option<EventId>>> {
+pub async fn append<C: ConnectionTrait>(
+    engine: &Engine,
+    conn: &C,
+    events: &[RawEvent],
+) -> Result<Vec<Option<EventId>>> {
     if events.is_empty() {
         return Ok(Vec::new());
     }
@@ -108,7 +112,8 @@ pub async fn append<C: ConnectionTrait>(engine: &Engine, conn: &C, events: &[Raw
     .await?;
     let stored: std::collections::HashSet<Uuid> = stored.into_iter().map(|row| row.id).collect();
     let payloads = events.iter().zip(&ids).filter(|(_, id)| stored.contains(id));
-    let payloads = payloads.map(|(event, id)| json!({ "id": id.simple().to_string(), "payload": clean(&event.payload) }));
+    let payloads =
+        payloads.map(|(event, id)| json!({ "id": id.simple().to_string(), "payload": clean(&event.payload) }));
     let table = db::rows(conn, 1, "r", &[("id", Kind::Id), ("payload", Kind::Text)]);
     db::exec(
         conn,
@@ -164,7 +169,10 @@ pub async fn of_message<C: ConnectionTrait>(conn: &C, key: MessageKey) -> Result
 }
 
 /// Groups anything by a message's key.
-pub(crate) fn by_key<T>(items: impl IntoIterator<Item = T>, key: impl Fn(&T) -> MessageKey) -> HashMap<MessageKey, Vec<T>> {
+pub(crate) fn by_key<T>(
+    items: impl IntoIterator<Item = T>,
+    key: impl Fn(&T) -> MessageKey,
+) -> HashMap<MessageKey, Vec<T>> {
     let mut groups: HashMap<MessageKey, Vec<T>> = HashMap::new();
     for item in items {
         groups.entry(key(&item)).or_default().push(item);

@@ -9,11 +9,7 @@ use crate::{
     values,
 };
 use campaigns::CampaignRecord;
-use domain::{
-    campaign::CampaignStatus,
-    ids::CampaignId,
-    message::State,
-};
+use domain::{campaign::CampaignStatus, ids::CampaignId, message::State};
 use sea_orm::{ConnectionTrait, Value};
 use std::time::Instant;
 use uuid::Uuid;

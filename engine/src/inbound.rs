@@ -108,13 +108,7 @@ struct TopicRow {
     name: String,
 }
 
-async fn act(
-    engine: &Engine,
-    tx: &Tx,
-    user: UserId,
-    channel: Channel,
-    webhook: &InboundWebhook,
-) -> Result<Understood> {
+async fn act(engine: &Engine, tx: &Tx, user: UserId, channel: Channel, webhook: &InboundWebhook) -> Result<Understood> {
     let Some(command) = command::parse(&webhook.body) else {
         let probable = command::looks_like_opt_out(&webhook.body);
         return Ok(Understood::plain(if probable { InboundKind::ProbableOptOut } else { InboundKind::Message }));
@@ -145,10 +139,7 @@ async fn act(
                 opted_out: false,
             }
         }
-        Command::Help => Understood {
-            reply: Some(help(tx).await?),
-            ..Understood::plain(InboundKind::Help)
-        },
+        Command::Help => Understood { reply: Some(help(tx).await?), ..Understood::plain(InboundKind::Help) },
         Command::Subscribe(key) => topic_command(&ledger, key, true).await?,
         Command::Unsubscribe(key) => topic_command(&ledger, key, false).await?,
     };
@@ -162,11 +153,8 @@ async fn help(tx: &Tx) -> Result<String> {
     let topics: Vec<TopicRow> =
         db::all(tx, "SELECT id, key AS name FROM topics ORDER BY key LIMIT 5", values![]).await?;
     let topics: Vec<String> = topics.into_iter().map(|topic| topic.name).collect();
-    let follow = if topics.is_empty() {
-        String::new()
-    } else {
-        format!(" Write SUBSCRIBE and one of: {}.", topics.join(", "))
-    };
+    let follow =
+        if topics.is_empty() { String::new() } else { format!(" Write SUBSCRIBE and one of: {}.", topics.join(", ")) };
     Ok(format!("Write STOP to get no more messages, START to get them again.{follow}"))
 }
 

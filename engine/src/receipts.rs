@@ -20,10 +20,7 @@ use domain::{
 };
 use sea_orm::FromQueryResult;
 use serde_json::json;
-use std::{
-    collections::BTreeSet,
-    sync::Arc,
-};
+use std::{collections::BTreeSet, sync::Arc};
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
@@ -191,8 +188,7 @@ async fn known_keys(tx: &Tx, keys: &[MessageKey]) -> Result<BTreeSet<MessageKey>
     if keys.is_empty() {
         return Ok(BTreeSet::new());
     }
-    let items =
-        keys.iter().map(|key| json!({ "campaign_id": key.campaign.0.simple().to_string(), "seq": key.seq }));
+    let items = keys.iter().map(|key| json!({ "campaign_id": key.campaign.0.simple().to_string(), "seq": key.seq }));
     let table = db::rows(tx, 1, "r", &[("campaign_id", Kind::Id), ("seq", Kind::Int)]);
     let rows: Vec<KnownRow> = db::all(
         tx,
@@ -236,11 +232,7 @@ async fn keep_unbound(engine: &Engine, tx: &Tx, unbound: Vec<serde_json::Value>)
 }
 
 /// Merges reports into their messages. Answers the campaigns that moved.
-async fn merge_reports(
-    engine: &Engine,
-    tx: &Tx,
-    reports: Vec<Report>,
-) -> Result<BTreeSet<domain::ids::CampaignId>> {
+async fn merge_reports(engine: &Engine, tx: &Tx, reports: Vec<Report>) -> Result<BTreeSet<domain::ids::CampaignId>> {
     let grouped = by_key(reports, |report| report.key);
     let mut keys: Vec<MessageKey> = grouped.keys().copied().collect();
     keys.sort();

@@ -3,8 +3,7 @@
 //! operator chose that for the campaign. A list that fails is asked again later, and never answered by a send.
 
 use crate::{
-    Doorbell, Engine, Result,
-    campaigns,
+    Doorbell, Engine, Result, campaigns,
     db::{self, Tx},
     delivery::text_hash,
     events::{self, EventKind, RawEvent},
@@ -139,16 +138,16 @@ async fn look(engine: &Engine, key: MessageKey, tries: i32) -> Result<()> {
         }
     };
     let found = matching(engine, &sought, listed).await?;
-    if found.is_empty() { none_found(engine, key, &sought, tries).await } else { adopt(engine, key, &sought, found).await }
+    if found.is_empty() {
+        none_found(engine, key, &sought, tries).await
+    } else {
+        adopt(engine, key, &sought, found).await
+    }
 }
 
 /// Messages of the list that may be ours: not bound to another, sent by us, with our text. The provider keeps the filled-in
 /// text of a template and not its id, so that for a template person, sender and time must do.
-async fn matching(
-    engine: &Engine,
-    sought: &Sought,
-    listed: Vec<ProviderMessage>,
-) -> Result<Vec<ProviderMessage>> {
+async fn matching(engine: &Engine, sought: &Sought, listed: Vec<ProviderMessage>) -> Result<Vec<ProviderMessage>> {
     let sids: Vec<Uuid> = listed.iter().map(|message| message.sid.uuid()).collect();
     let bound: BTreeSet<Uuid> = states::bound(engine.db.read(), &sids).await?.into_keys().collect();
     let mut found: Vec<ProviderMessage> = listed

@@ -13,8 +13,7 @@ pub const KILL_SWITCH: &str = "kill_switch";
 /// # Errors
 /// [`crate::Error::Unavailable`] when the database is away, [`crate::Error::Internal`] if it holds something else.
 pub async fn get<T: DeserializeOwned, C: ConnectionTrait>(conn: &C, key: &str) -> Result<Option<T>> {
-    let value: Option<Value> =
-        db::scalar(conn, "SELECT value FROM settings WHERE key = $1", values![key]).await?;
+    let value: Option<Value> = db::scalar(conn, "SELECT value FROM settings WHERE key = $1", values![key]).await?;
     Ok(value.map(serde_json::from_value).transpose()?)
 }
 

@@ -382,8 +382,7 @@ pub async fn bind<C: ConnectionTrait>(engine: &Engine, conn: &C, sids: &[(Uuid, 
             "attempt": attempt,
         })
     });
-    let columns =
-        [("sid", Kind::Id), ("campaign_id", Kind::Id), ("seq", Kind::Int), ("attempt", Kind::Small)];
+    let columns = [("sid", Kind::Id), ("campaign_id", Kind::Id), ("seq", Kind::Int), ("attempt", Kind::Small)];
     let table = db::rows(conn, 1, "r", &columns);
     db::exec(
         conn,
@@ -418,7 +417,9 @@ pub async fn bound<C: ConnectionTrait>(conn: &C, sids: &[Uuid]) -> Result<HashMa
     let table = db::rows(conn, 1, "r", &[("sid", Kind::Id)]);
     let rows: Vec<BoundRow> = db::all(
         conn,
-        &format!("SELECT p.sid, p.campaign_id, p.seq, p.attempt FROM {table} JOIN provider_messages p ON p.sid = r.sid"),
+        &format!(
+            "SELECT p.sid, p.campaign_id, p.seq, p.attempt FROM {table} JOIN provider_messages p ON p.sid = r.sid"
+        ),
         vec![db::json(conn, items.collect())],
     )
     .await?;
@@ -460,7 +461,13 @@ pub async fn wait<C: ConnectionTrait>(conn: &C, waits: &[Wait]) -> Result<()> {
         conn,
         1,
         "r",
-        &[("campaign_id", Kind::Id), ("seq", Kind::Int), ("due_at", Kind::Time), ("why", Kind::Text), ("tries", Kind::Int)],
+        &[
+            ("campaign_id", Kind::Id),
+            ("seq", Kind::Int),
+            ("due_at", Kind::Time),
+            ("why", Kind::Text),
+            ("tries", Kind::Int),
+        ],
     );
     db::exec(
         conn,

@@ -61,7 +61,8 @@ async fn start_scheduled(engine: &Engine) -> Result<()> {
             match campaigns::start(engine, &actor, id, Event::Start).await {
                 Err(crate::Error::Invalid { errors }) => {
                     let why = errors.first().map_or_else(String::new, |error| error.detail.clone());
-                    campaigns::change(engine, &actor, id, Event::Hold, Some(format!("it cannot start: {why}")), None).await
+                    campaigns::change(engine, &actor, id, Event::Hold, Some(format!("it cannot start: {why}")), None)
+                        .await
                 }
                 other => other,
             }

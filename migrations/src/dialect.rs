@@ -18,7 +18,11 @@ pub fn sql(statement: &str, backend: DbBackend) -> Option<String> {
         ("{bytes}", "bytea", "blob"),
         ("{nil}", "'00000000-0000-0000-0000-000000000000'::uuid", "x'00000000000000000000000000000000'"),
         // Rows of a hot table are updated a few times in their life: room on the page keeps those updates in place (HOT).
-        ("{hot}", " WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02)", " WITHOUT ROWID"),
+        (
+            "{hot}",
+            " WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02)",
+            " WITHOUT ROWID",
+        ),
         ("{clustered}", "", " WITHOUT ROWID"),
     ];
     let mut sql = statement.to_owned();

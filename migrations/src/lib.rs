@@ -2,8 +2,8 @@
 //!
 //! Tables are written as SQL, once for both databases: a few type names in braces are filled in by [`dialect`].
 
-pub use sea_orm_migration::prelude::{MigratorTrait, SchemaManager};
 use sea_orm_migration::prelude::{ConnectionTrait, DbErr, MigrationTrait, async_trait};
+pub use sea_orm_migration::prelude::{MigratorTrait, SchemaManager};
 
 mod dialect;
 mod m20261123_000001_people;

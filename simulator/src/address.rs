@@ -48,19 +48,14 @@ impl Address {
                 Channel::Sms => is_short_code(number),
                 Channel::Whatsapp => is_business_scoped_id(number),
             };
-        valid.then(|| Self {
-            channel,
-            number: number.into(),
-        })
+        valid.then(|| Self { channel, number: number.into() })
     }
 }
 
 /// A plus, a digit that is not zero, and 6 to 14 more.
 fn is_e164(text: &str) -> bool {
     text.strip_prefix('+').is_some_and(|digits| {
-        (7..=15).contains(&digits.len())
-            && !digits.starts_with('0')
-            && digits.bytes().all(|byte| byte.is_ascii_digit())
+        (7..=15).contains(&digits.len()) && !digits.starts_with('0') && digits.bytes().all(|byte| byte.is_ascii_digit())
     })
 }
 
@@ -94,14 +89,8 @@ mod tests {
     fn addresses() {
         check("+14155550100", Some((Channel::Sms, "+14155550100")));
         check("12345", Some((Channel::Sms, "12345")));
-        check(
-            "whatsapp:+46701234567",
-            Some((Channel::Whatsapp, "+46701234567")),
-        );
-        check(
-            "whatsapp:ID.4566546130240823",
-            Some((Channel::Whatsapp, "ID.4566546130240823")),
-        );
+        check("whatsapp:+46701234567", Some((Channel::Whatsapp, "+46701234567")));
+        check("whatsapp:ID.4566546130240823", Some((Channel::Whatsapp, "ID.4566546130240823")));
         for bad in [
             "",
             "+",

@@ -43,22 +43,10 @@ type Connection = Option<axum::Extension<ConnectInfo<Wire>>>;
 pub(crate) fn router() -> Router<Simulator> {
     let account = format!("/{API_VERSION}/Accounts/{{account}}");
     Router::new()
-        .route(
-            &format!("/{API_VERSION}/Accounts/{{file}}"),
-            get(fetch_account),
-        )
-        .route(
-            &format!("{account}/Messages.json"),
-            post(create_message).get(list_messages),
-        )
-        .route(
-            &format!("{account}/Messages/{{file}}"),
-            get(fetch_message).post(update_message),
-        )
-        .route(
-            &format!("{account}/IncomingPhoneNumbers.json"),
-            get(list_numbers),
-        )
+        .route(&format!("/{API_VERSION}/Accounts/{{file}}"), get(fetch_account))
+        .route(&format!("{account}/Messages.json"), post(create_message).get(list_messages))
+        .route(&format!("{account}/Messages/{{file}}"), get(fetch_message).post(update_message))
+        .route(&format!("{account}/IncomingPhoneNumbers.json"), get(list_numbers))
         .layer(DefaultBodyLimit::max(BODY_MAX_BYTES))
 }
 
@@ -75,15 +63,8 @@ fn authenticate(config: &Config, headers: &HeaderMap, account: &str) -> Result<(
         bool::from(expected.as_bytes().ct_eq(&credentials))
     };
     let known = is(&config.account_sid, &config.auth_token)
-        || config
-            .api_key
-            .as_ref()
-            .is_some_and(|(sid, secret)| is(sid, secret));
-    if known && account == config.account_sid {
-        Ok(())
-    } else {
-        Err(TwilioError::unauthenticated())
-    }
+        || config.api_key.as_ref().is_some_and(|(sid, secret)| is(sid, secret));
+    if known && account == config.account_sid { Ok(()) } else { Err(TwilioError::unauthenticated()) }
 }
 
 /// The SID in a path that ends in `.json`.
@@ -123,11 +104,7 @@ async fn create_message(
         let dice = shared.dice(&state);
         let drawn = (dice.latency_ms(state.creates), dice.fault(state.creates));
         if let Some(fault) = drawn.1 {
-            *state
-                .stats
-                .faults
-                .entry(fault.name().to_owned())
-                .or_default() += 1;
+            *state.stats.faults.entry(fault.name().to_owned()).or_default() += 1;
         }
         drawn
     };
@@ -177,21 +154,14 @@ impl Shared {
     fn resource(&self, number: u64) -> Option<Value> {
         let state = self.lock();
         let message = state.log.get(number)?;
-        Some(message.resource(
-            &state.sid(message),
-            &self.config.account_sid,
-            self.config.segment_price_usd_micros,
-        ))
+        Some(message.resource(&state.sid(message), &self.config.account_sid, self.config.segment_price_usd_micros))
     }
 }
 
 /// Leaves the client without an answer, then resets the connection.
 async fn hang(shared: &Shared, connection: Connection) -> Response {
     let hang = Duration::from_millis(shared.lock().chaos.hang_ms);
-    let shutdown = connection
-        .as_ref()
-        .map(|info| info.0.0.shutdown.clone())
-        .unwrap_or_default();
+    let shutdown = connection.as_ref().map(|info| info.0.0.shutdown.clone()).unwrap_or_default();
     tokio::select! {
         () = tokio::time::sleep(hang) => {}
         () = shutdown.cancelled() => {}
@@ -222,9 +192,7 @@ async fn fetch_message(
     authenticate(&shared.config, &headers, &account)?;
     let number = sid_of(&file).and_then(|sid| shared.lock().number_of(sid));
     let resource = number.and_then(|number| shared.resource(number));
-    resource
-        .map(Json)
-        .ok_or_else(|| TwilioError::not_found(uri.path()))
+    resource.map(Json).ok_or_else(|| TwilioError::not_found(uri.path()))
 }
 
 /// `Status=canceled` calls a scheduled message off; `Body=` (empty) redacts.
@@ -250,10 +218,7 @@ async fn update_message(
             }
         }
         _ => {
-            return Err(TwilioError::bad_request(
-                20001,
-                "Status must be canceled, or Body must be empty",
-            ));
+            return Err(TwilioError::bad_request(20001, "Status must be canceled, or Body must be empty"));
         }
     }
     shared.resource(number).map(Json).ok_or_else(not_found)
@@ -269,10 +234,7 @@ impl Shared {
             .and_then(|message| message.send_at_ms);
         let removed = at_ms.is_some_and(|at_ms| state.scheduled.remove(&(at_ms, number)));
         if !removed {
-            return Err(TwilioError::bad_request(
-                30409,
-                "This message cannot be canceled",
-            ));
+            return Err(TwilioError::bad_request(30409, "This message cannot be canceled"));
         }
         self.set_status(&mut state, number, Status::Canceled);
         self.release(&mut state, number);
@@ -297,8 +259,7 @@ async fn list_messages(
         return Err(TwilioError::internal());
     }
     let lag_ms = state.chaos.list_lag_ms;
-    let visible_until_ms =
-        (lag_ms > 0).then(|| config.clock.now_ms() - i64::try_from(lag_ms).unwrap_or(i64::MAX));
+    let visible_until_ms = (lag_ms > 0).then(|| config.clock.now_ms() - i64::try_from(lag_ms).unwrap_or(i64::MAX));
     let filter = filter(&query, visible_until_ms)?;
     let before = match query.get("PageToken") {
         None => u64::MAX,
@@ -314,10 +275,7 @@ async fn list_messages(
     };
     let more = found.len() > page_size;
     let shown = found.get(..page_size).unwrap_or(&found);
-    let next = shown
-        .last()
-        .filter(|_| more)
-        .map(|last| (page + 1, state.sid(last)));
+    let next = shown.last().filter(|_| more).map(|last| (page + 1, state.sid(last)));
     let messages: Vec<Value> = shown
         .iter()
         .map(|message| {
@@ -325,13 +283,8 @@ async fn list_messages(
             message.resource(&sid, &config.account_sid, config.segment_price_usd_micros)
         })
         .collect();
-    let path = format!(
-        "/{API_VERSION}/Accounts/{}/Messages.json",
-        config.account_sid
-    );
-    Ok(Json(envelope(
-        "messages", messages, &path, &query, page, page_size, next,
-    )))
+    let path = format!("/{API_VERSION}/Accounts/{}/Messages.json", config.account_sid);
+    Ok(Json(envelope("messages", messages, &path, &query, page, page_size, next)))
 }
 
 /// The list around a page: Twilio's paging fields, with the filters kept in every link.
@@ -393,11 +346,7 @@ fn filter(query: &Form, visible_until_ms: Option<i64>) -> Result<Option<Filter>,
     };
     // `DateSent<=D` on the wire is the name `DateSent<` with the value D: on or before that day.
     let (on, until, from) = (day("DateSent")?, day("DateSent<")?, day("DateSent>")?);
-    let start_ms = |day: NaiveDate| {
-        day.and_time(chrono::NaiveTime::MIN)
-            .and_utc()
-            .timestamp_millis()
-    };
+    let start_ms = |day: NaiveDate| day.and_time(chrono::NaiveTime::MIN).and_utc().timestamp_millis();
     let end_ms = |day: NaiveDate| start_ms(day.checked_add_days(Days::new(1)).unwrap_or(day));
     let address = |name: &str| match query.get(name) {
         None | Some("") => Some(None),
@@ -455,9 +404,7 @@ async fn list_numbers(
         .senders
         .iter()
         .enumerate()
-        .filter(|(_, sender)| {
-            sender.channel() == Channel::Sms && sender.kind != SenderKind::ShortCode
-        })
+        .filter(|(_, sender)| sender.channel() == Channel::Sms && sender.kind != SenderKind::ShortCode)
         .map(|(index, sender)| {
             let sid = format!("PN{:032x}", index + 1);
             json!({
@@ -474,13 +421,5 @@ async fn list_numbers(
     let query = Form::parse(&[]);
     let path = format!("{path}.json");
     let size = PAGE_MAX;
-    Ok(Json(envelope(
-        "incoming_phone_numbers",
-        numbers,
-        &path,
-        &query,
-        0,
-        size,
-        None,
-    )))
+    Ok(Json(envelope("incoming_phone_numbers", numbers, &path, &query, 0, size, None)))
 }

@@ -168,17 +168,10 @@ impl Chaos {
             ("read_receipts", self.read_receipts),
             ("list_error", self.list_error),
         ];
-        let sums = [
-            ("the sum of outcomes", endings),
-            ("the sum of create faults", faults),
-        ];
+        let sums = [("the sum of outcomes", endings), ("the sum of create faults", faults)];
         if let Some((name, _)) = shares
             .into_iter()
-            .chain(
-                self.outcomes
-                    .iter()
-                    .map(|o| ("an outcome's share", o.share)),
-            )
+            .chain(self.outcomes.iter().map(|o| ("an outcome's share", o.share)))
             .chain(sums)
             // Sums of shares such as 0.1 are not exact.
             .find(|(_, share)| !(0.0..=1.0 + 1e-9).contains(share))
@@ -192,9 +185,8 @@ impl Chaos {
             ("hang_ms", Span::fixed(self.hang_ms)),
             ("list_lag_ms", Span::fixed(self.list_lag_ms)),
         ];
-        if let Some((name, _)) = spans
-            .into_iter()
-            .find(|(_, span)| span.min_ms > span.max_ms || span.max_ms > DELAY_MAX_MS)
+        if let Some((name, _)) =
+            spans.into_iter().find(|(_, span)| span.min_ms > span.max_ms || span.max_ms > DELAY_MAX_MS)
         {
             return Err(ChaosError::Span(name));
         }
@@ -212,10 +204,7 @@ impl Chaos {
             (self.server_error, Fault::ServerError),
             (self.hang, Fault::Hang),
             (self.reset, Fault::Reset),
-            (
-                self.server_error_after_accept,
-                Fault::ServerErrorAfterAccept,
-            ),
+            (self.server_error_after_accept, Fault::ServerErrorAfterAccept),
             (self.hang_after_accept, Fault::HangAfterAccept),
             (self.reset_after_accept, Fault::ResetAfterAccept),
         ]
@@ -315,9 +304,9 @@ impl Dice<'_> {
     /// Whether `phone` reports `read`.
     pub fn receipts(&self, phone: &str) -> bool {
         // FNV-1a: the same for ever, unlike the standard library's hasher.
-        let hash = phone.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
+        let hash = phone
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
         self.roll(Stream::Receipts, hash, 0) < self.chaos.read_receipts
     }
 
@@ -384,17 +373,10 @@ mod tests {
         let chaos = Chaos {
             rate_limited: 0.1,
             hang_after_accept: 0.2,
-            outcomes: vec![Outcome {
-                share: 0.3,
-                status: Status::Undelivered,
-                code: 30003,
-            }],
+            outcomes: vec![Outcome { share: 0.3, status: Status::Undelivered, code: 30003 }],
             ..Chaos::default()
         };
-        let dice = Dice {
-            chaos: &chaos,
-            seed: 7,
-        };
+        let dice = Dice { chaos: &chaos, seed: 7 };
         let count = |hit: &dyn Fn(u64) -> bool| (0..10_000).filter(|n| hit(*n)).count();
         let limited = count(&|n| dice.fault(n) == Some(Fault::RateLimited));
         let hanging = count(&|n| dice.fault(n) == Some(Fault::HangAfterAccept));
@@ -424,44 +406,12 @@ mod tests {
     #[test]
     fn bad_dials_are_refused() {
         let check = |chaos: Chaos, expected| assert_eq!(chaos.validate(), Err(expected));
+        check(Chaos { hang: -0.1, ..Chaos::default() }, ChaosError::Share("hang"));
+        check(Chaos { hang: 0.6, reset: 0.6, ..Chaos::default() }, ChaosError::Share("the sum of create faults"));
+        check(Chaos { list_error: f64::NAN, ..Chaos::default() }, ChaosError::Share("list_error"));
+        check(Chaos { step_ms: Span::between(2, 1), ..Chaos::default() }, ChaosError::Span("step_ms"));
         check(
-            Chaos {
-                hang: -0.1,
-                ..Chaos::default()
-            },
-            ChaosError::Share("hang"),
-        );
-        check(
-            Chaos {
-                hang: 0.6,
-                reset: 0.6,
-                ..Chaos::default()
-            },
-            ChaosError::Share("the sum of create faults"),
-        );
-        check(
-            Chaos {
-                list_error: f64::NAN,
-                ..Chaos::default()
-            },
-            ChaosError::Share("list_error"),
-        );
-        check(
-            Chaos {
-                step_ms: Span::between(2, 1),
-                ..Chaos::default()
-            },
-            ChaosError::Span("step_ms"),
-        );
-        check(
-            Chaos {
-                outcomes: vec![Outcome {
-                    share: 0.1,
-                    status: Status::Sent,
-                    code: 1,
-                }],
-                ..Chaos::default()
-            },
+            Chaos { outcomes: vec![Outcome { share: 0.1, status: Status::Sent, code: 1 }], ..Chaos::default() },
             ChaosError::Outcome,
         );
         assert_eq!(Chaos::default().validate(), Ok(()));

@@ -25,18 +25,12 @@ pub struct Clock {
 impl Clock {
     /// The system's clock.
     pub fn system() -> Self {
-        Self {
-            manual_ms: None,
-            moved: Arc::default(),
-        }
+        Self { manual_ms: None, moved: Arc::default() }
     }
 
     /// A clock that stands at `now` until [`Clock::set`] moves it.
     pub fn manual(now: DateTime<Utc>) -> Self {
-        Self {
-            manual_ms: Some(Arc::new(AtomicI64::new(now.timestamp_millis()))),
-            moved: Arc::default(),
-        }
+        Self { manual_ms: Some(Arc::new(AtomicI64::new(now.timestamp_millis()))), moved: Arc::default() }
     }
 
     /// Moves a manual clock. A system clock stays as it is.
@@ -58,11 +52,7 @@ impl Clock {
 
 impl fmt::Debug for Clock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.manual_ms.is_some() {
-            "Clock(manual)"
-        } else {
-            "Clock(system)"
-        })
+        f.write_str(if self.manual_ms.is_some() { "Clock(manual)" } else { "Clock(system)" })
     }
 }
 

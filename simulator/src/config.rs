@@ -57,10 +57,7 @@ pub struct Sender {
 impl Sender {
     /// A sender of `kind`.
     pub fn new(number: impl Into<String>, kind: SenderKind) -> Self {
-        Self {
-            number: number.into(),
-            kind,
-        }
+        Self { number: number.into(), kind }
     }
 
     /// The channel that it sends on.
@@ -208,8 +205,7 @@ impl Config {
         let mut numbers = BTreeSet::new();
         for sender in &self.senders {
             let address = Address::parse(&sender.channel().address(&sender.number));
-            if address.is_none() || numbers.len() == SENDERS_MAX || !numbers.insert(&sender.number)
-            {
+            if address.is_none() || numbers.len() == SENDERS_MAX || !numbers.insert(&sender.number) {
                 return Err(ConfigError::Sender(sender.number.clone()));
             }
         }
@@ -217,32 +213,23 @@ impl Config {
         if let Some(service) = self.services.iter().find(stray) {
             return Err(ConfigError::Pool(service.sid.clone()));
         }
-        let limits = [
-            ("log_limit", self.log_limit),
-            ("webhooks_in_flight", self.webhooks_in_flight),
-        ];
+        let limits = [("log_limit", self.log_limit), ("webhooks_in_flight", self.webhooks_in_flight)];
         if let Some((name, _)) = limits.into_iter().find(|(_, limit)| *limit == 0) {
             return Err(ConfigError::Zero(name));
         }
         match self.pace {
-            Pace::Refuse { per_second: 0 } | Pace::Queue { per_second: 0, .. } => {
-                Err(ConfigError::Zero("per_second"))
-            }
+            Pace::Refuse { per_second: 0 } | Pace::Queue { per_second: 0, .. } => Err(ConfigError::Zero("per_second")),
             _ => Ok(()),
         }
     }
 
     /// The sender with this number on this channel.
     pub(crate) fn sender(&self, channel: Channel, number: &str) -> Option<&Sender> {
-        self.senders
-            .iter()
-            .find(|sender| sender.number == number && sender.channel() == channel)
+        self.senders.iter().find(|sender| sender.number == number && sender.channel() == channel)
     }
 
     /// The service whose pool holds `number`.
     pub(crate) fn service_of(&self, number: &str) -> Option<&Service> {
-        self.services
-            .iter()
-            .find(|service| service.pool.iter().any(|pooled| pooled == number))
+        self.services.iter().find(|service| service.pool.iter().any(|pooled| pooled == number))
     }
 }

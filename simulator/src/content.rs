@@ -38,16 +38,8 @@ pub(crate) fn seeded() -> BTreeMap<String, Content> {
         body: body.to_owned(),
     };
     [
-        content(
-            OFFER_CONTENT,
-            "offer",
-            "Hello {{1}}, this week only: {{2}}. Reply STOP to hear no more from us.",
-        ),
-        content(
-            ORDER_UPDATE_CONTENT,
-            "order_update",
-            "Your order {{1}} is now {{2}}. Thank you for shopping with us.",
-        ),
+        content(OFFER_CONTENT, "offer", "Hello {{1}}, this week only: {{2}}. Reply STOP to hear no more from us."),
+        content(ORDER_UPDATE_CONTENT, "order_update", "Your order {{1}} is now {{2}}. Thank you for shopping with us."),
     ]
     .into_iter()
     .map(|content| (content.sid.clone(), content))
@@ -64,9 +56,7 @@ pub(crate) fn variables(json: Option<&str>) -> Result<BTreeMap<String, String>, 
         .ok()
         .filter(|map| {
             map.len() <= VARIABLES_MAX
-                && map
-                    .iter()
-                    .all(|(key, value)| !value.is_empty() && (1..=16).contains(&key.len()))
+                && map.iter().all(|(key, value)| !value.is_empty() && (1..=16).contains(&key.len()))
         })
         .ok_or_else(|| TwilioError::bad_request(21656, "The ContentVariables Parameter is invalid"))
 }
@@ -99,24 +89,14 @@ mod tests {
     #[test]
     fn placeholders_are_filled_once() {
         let values = variables(Some(r#"{"1": "Ada", "2": "{{1}} off"}"#)).expect("variables");
-        assert_eq!(
-            render("Hi {{1}}: {{ 2 }}.", &values),
-            Ok("Hi Ada: {{1}} off.".to_owned())
-        );
+        assert_eq!(render("Hi {{1}}: {{ 2 }}.", &values), Ok("Hi Ada: {{1}} off.".to_owned()));
         assert_eq!(render("{{3}}", &values), Err("3".to_owned()));
         assert_eq!(render("a {{ b", &values), Ok("a {{ b".to_owned()));
     }
 
     #[test]
     fn variables_are_strings_and_not_empty() {
-        for bad in [
-            "",
-            "{",
-            "[]",
-            r#"{"1": 2}"#,
-            r#"{"1": null}"#,
-            r#"{"1": ""}"#,
-        ] {
+        for bad in ["", "{", "[]", r#"{"1": 2}"#, r#"{"1": null}"#, r#"{"1": ""}"#] {
             let code = variables(Some(bad)).map_err(|refusal| refusal.code);
             assert_eq!(code, Err(21656), "{bad}");
         }

@@ -83,10 +83,7 @@ struct Paged<T> {
     next_before: Option<u64>,
 }
 
-async fn phones(
-    State(simulator): State<Simulator>,
-    Query(page): Query<Page>,
-) -> Json<Paged<crate::Phone>> {
+async fn phones(State(simulator): State<Simulator>, Query(page): Query<Page>) -> Json<Paged<crate::Phone>> {
     let items = simulator.phones(&page.q, page.before(), page.limit());
     let next_before = items.last().map(|phone| phone.last.number);
     Json(Paged { items, next_before })
@@ -122,25 +119,15 @@ async fn write(
     Path(number): Path<String>,
     Json(inbound): Json<Inbound>,
 ) -> Result<Json<Outcome>, Refusal> {
-    let inbound = Inbound {
-        from: number,
-        ..inbound
-    };
-    simulator
-        .inbound(inbound)
-        .await
-        .map(Json)
-        .map_err(Refusal::invalid)
+    let inbound = Inbound { from: number, ..inbound };
+    simulator.inbound(inbound).await.map(Json).map_err(Refusal::invalid)
 }
 
 async fn chaos(State(simulator): State<Simulator>) -> Json<Chaos> {
     Json(simulator.chaos())
 }
 
-async fn set_chaos(
-    State(simulator): State<Simulator>,
-    Json(chaos): Json<Chaos>,
-) -> Result<Json<Chaos>, Refusal> {
+async fn set_chaos(State(simulator): State<Simulator>, Json(chaos): Json<Chaos>) -> Result<Json<Chaos>, Refusal> {
     simulator.set_chaos(chaos).map_err(Refusal::invalid)?;
     Ok(Json(simulator.chaos()))
 }
@@ -149,10 +136,7 @@ async fn contents(State(simulator): State<Simulator>) -> Json<Vec<Content>> {
     Json(simulator.contents())
 }
 
-async fn add_content(
-    State(simulator): State<Simulator>,
-    Json(content): Json<Content>,
-) -> Result<StatusCode, Refusal> {
+async fn add_content(State(simulator): State<Simulator>, Json(content): Json<Content>) -> Result<StatusCode, Refusal> {
     simulator.add_content(content).map_err(Refusal::invalid)?;
     Ok(StatusCode::CREATED)
 }

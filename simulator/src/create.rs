@@ -44,10 +44,7 @@ impl Form {
     }
 
     fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.0
-            .iter()
-            .filter(move |(key, _)| key == name)
-            .map(|(_, value)| value.as_str())
+        self.0.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 }
 
@@ -91,15 +88,9 @@ impl Checks<'_> {
         let content = self.content(form)?;
         let (send_at_ms, validity_s) = (self.send_at(form)?, validity(form)?);
         let status_callback = status_callback(form)?;
-        let blocked = to.channel == Channel::Sms
-            && self
-                .opt_outs
-                .blocks(self.config, &sending.sender, &to.number);
+        let blocked = to.channel == Channel::Sms && self.opt_outs.blocks(self.config, &sending.sender, &to.number);
         if blocked {
-            return Err(TwilioError::bad_request(
-                21610,
-                "Attempt to send to unsubscribed recipient",
-            ));
+            return Err(TwilioError::bad_request(21610, "Attempt to send to unsubscribed recipient"));
         }
         let segments = match to.channel {
             Channel::Sms if content.media.is_empty() => segments::count(&content.body),
@@ -127,17 +118,10 @@ impl Checks<'_> {
         let service = self.service(form)?;
         let Some(from) = form.filled("From") else {
             let Some(service) = service else {
-                return Err(TwilioError::bad_request(
-                    21603,
-                    "A 'From' phone number is required",
-                ));
+                return Err(TwilioError::bad_request(21603, "A 'From' phone number is required"));
             };
             let sender = self.pick(&service.pool, to)?;
-            return Ok(Sending {
-                sender,
-                service: Some(service.sid.as_str().into()),
-                muted: false,
-            });
+            return Ok(Sending { sender, service: Some(service.sid.as_str().into()), muted: false });
         };
         let invalid = || {
             let message = format!("The 'From' number {from} is not a valid phone number");
@@ -145,10 +129,7 @@ impl Checks<'_> {
         };
         let address = Address::parse(from).ok_or_else(invalid)?;
         if address == *to {
-            return Err(TwilioError::bad_request(
-                21266,
-                "'To' and 'From' number cannot be the same",
-            ));
+            return Err(TwilioError::bad_request(21266, "'To' and 'From' number cannot be the same"));
         }
         match from {
             "+15005550001" => return Err(invalid()),
@@ -163,25 +144,15 @@ impl Checks<'_> {
                 "Invalid From and To pair. From and To should be of the same channel",
             ));
         }
-        if !muted
-            && self
-                .config
-                .sender(address.channel, &address.number)
-                .is_none()
-        {
+        if !muted && self.config.sender(address.channel, &address.number).is_none() {
             return Err(match address.channel {
                 Channel::Sms => not_ours(from),
-                Channel::Whatsapp => TwilioError::bad_request(
-                    63007,
-                    "Twilio could not find a Channel with the specified From address",
-                ),
+                Channel::Whatsapp => {
+                    TwilioError::bad_request(63007, "Twilio could not find a Channel with the specified From address")
+                }
             });
         }
-        Ok(Sending {
-            sender: address.number,
-            service: service.map(|service| service.sid.as_str().into()),
-            muted,
-        })
+        Ok(Sending { sender: address.number, service: service.map(|service| service.sid.as_str().into()), muted })
     }
 
     fn service(&self, form: &Form) -> Result<Option<&Service>, TwilioError> {
@@ -189,17 +160,13 @@ impl Checks<'_> {
             return Ok(None);
         };
         let found = self.config.services.iter().find(|known| known.sid == sid);
-        found
-            .map(Some)
-            .ok_or_else(|| TwilioError::bad_request(21701, "The Messaging Service does not exist"))
+        found.map(Some).ok_or_else(|| TwilioError::bad_request(21701, "The Messaging Service does not exist"))
     }
 
     /// A person always hears from the same number of a pool, as with Twilio's sticky sender.
     fn pick(&self, pool: &[String], to: &Address) -> Result<Arc<str>, TwilioError> {
-        let able: Vec<&String> = pool
-            .iter()
-            .filter(|number| self.config.sender(to.channel, number).is_some())
-            .collect();
+        let able: Vec<&String> =
+            pool.iter().filter(|number| self.config.sender(to.channel, number).is_some()).collect();
         let sum: usize = to.number.bytes().map(usize::from).sum();
         match able.get(sum % able.len().max(1)) {
             Some(number) => Ok(number.as_str().into()),
@@ -215,22 +182,14 @@ impl Checks<'_> {
         if let Some(sid) = form.filled("ContentSid") {
             let variables = content::variables(form.filled("ContentVariables"))?;
             let Some(content) = self.contents.get(sid) else {
-                return Err(TwilioError::bad_request(
-                    21655,
-                    "The ContentSid Parameter is invalid",
-                ));
+                return Err(TwilioError::bad_request(21655, "The ContentSid Parameter is invalid"));
             };
             // A wrong number of variables is found when WhatsApp renders, not by the create.
             let (body, doom) = match content::render(&content.body, &variables) {
                 Ok(body) => (body, None),
                 Err(_) => (content.body.clone(), Some((Status::Failed, 63028))),
             };
-            return Ok(Body {
-                sid: Some(sid.into()),
-                body,
-                media,
-                doom,
-            });
+            return Ok(Body { sid: Some(sid.into()), body, media, doom });
         }
         let body = form.get("Body");
         match body {
@@ -238,10 +197,7 @@ impl Checks<'_> {
                 return Err(TwilioError::bad_request(21602, "Message body is required"));
             }
             None if media.is_empty() => {
-                return Err(TwilioError::bad_request(
-                    21619,
-                    "A text message body or media urls must be specified",
-                ));
+                return Err(TwilioError::bad_request(21619, "A text message body or media urls must be specified"));
             }
             Some(text) if text.chars().count() > BODY_MAX => {
                 return Err(TwilioError::bad_request(
@@ -251,36 +207,22 @@ impl Checks<'_> {
             }
             _ => {}
         }
-        Ok(Body {
-            sid: None,
-            body: body.unwrap_or_default().to_owned(),
-            media,
-            doom: None,
-        })
+        Ok(Body { sid: None, body: body.unwrap_or_default().to_owned(), media, doom: None })
     }
 
     fn send_at(&self, form: &Form) -> Result<Option<i64>, TwilioError> {
         let Some(text) = form.filled("SendAt") else {
             return match form.filled("ScheduleType") {
                 None => Ok(None),
-                Some(_) => Err(TwilioError::bad_request(
-                    35114,
-                    "Scheduling does not support this timestamp",
-                )),
+                Some(_) => Err(TwilioError::bad_request(35114, "Scheduling does not support this timestamp")),
             };
         };
         if form.filled("MessagingServiceSid").is_none() {
-            return Err(TwilioError::bad_request(
-                35118,
-                "MessagingServiceSid is required to schedule a message",
-            ));
+            return Err(TwilioError::bad_request(35118, "MessagingServiceSid is required to schedule a message"));
         }
         let parsed = DateTime::parse_from_rfc3339(text).ok();
         let Some(at) = parsed.filter(|_| form.filled("ScheduleType") == Some("fixed")) else {
-            return Err(TwilioError::bad_request(
-                35114,
-                "Scheduling does not support this timestamp",
-            ));
+            return Err(TwilioError::bad_request(35114, "Scheduling does not support this timestamp"));
         };
         let at_ms = at.timestamp_millis();
         if !SCHEDULE_S.contains(&((at_ms - self.now_ms) / 1_000)) {
@@ -302,63 +244,41 @@ struct Body {
 
 fn recipient(form: &Form) -> Result<Address, TwilioError> {
     let Some(to) = form.filled("To") else {
-        return Err(TwilioError::bad_request(
-            21604,
-            "A 'To' phone number is required",
-        ));
+        return Err(TwilioError::bad_request(21604, "A 'To' phone number is required"));
     };
     let refusal = |code, message: String| Err(TwilioError::bad_request(code, message));
     let invalid = format!("The 'To' number {to} is not a valid phone number");
     match to {
         "+15005550001" => refusal(21211, invalid),
-        "+15005550002" => refusal(
-            21612,
-            format!("The 'To' phone number {to} is not currently reachable via SMS"),
-        ),
-        "+15005550003" => refusal(
-            21408,
-            format!("Permission to send an SMS has not been enabled for the region of {to}"),
-        ),
-        "+15005550004" => refusal(
-            21610,
-            "Attempt to send to unsubscribed recipient".to_owned(),
-        ),
+        "+15005550002" => refusal(21612, format!("The 'To' phone number {to} is not currently reachable via SMS")),
+        "+15005550003" => {
+            refusal(21408, format!("Permission to send an SMS has not been enabled for the region of {to}"))
+        }
+        "+15005550004" => refusal(21610, "Attempt to send to unsubscribed recipient".to_owned()),
         "+15005550009" => refusal(21614, format!("'To' number {to} is not a mobile number")),
         // People have no short codes: a recipient is a full number.
         _ => match Address::parse(to) {
-            Some(address) if address.number.starts_with('+') || address.number.contains('.') => {
-                Ok(address)
-            }
+            Some(address) if address.number.starts_with('+') || address.number.contains('.') => Ok(address),
             _ => refusal(21211, invalid),
         },
     }
 }
 
 fn not_ours(from: &str) -> TwilioError {
-    let message = format!(
-        "The 'From' phone number {from} is not a valid, message-capable Twilio phone number"
-    );
+    let message = format!("The 'From' phone number {from} is not a valid, message-capable Twilio phone number");
     TwilioError::bad_request(21606, message)
 }
 
 /// The refusal of a number whose queue is full.
 pub(crate) fn queue_full(from: &str) -> TwilioError {
-    let message =
-        format!("The 'From' number {from} has exceeded the maximum number of queued messages");
+    let message = format!("The 'From' number {from} has exceeded the maximum number of queued messages");
     TwilioError::new(429, 21611, message)
 }
 
 fn media(form: &Form) -> Result<Box<[String]>, TwilioError> {
-    let urls: Vec<String> = form
-        .all("MediaUrl")
-        .filter(|url| !url.is_empty())
-        .map(str::to_owned)
-        .collect();
+    let urls: Vec<String> = form.all("MediaUrl").filter(|url| !url.is_empty()).map(str::to_owned).collect();
     if urls.len() > MEDIA_MAX {
-        return Err(TwilioError::bad_request(
-            21623,
-            "Number of media files exceeds allowed limit",
-        ));
+        return Err(TwilioError::bad_request(21623, "Number of media files exceeds allowed limit"));
     }
     if urls.iter().any(|url| webhook_url(url).is_none()) {
         return Err(TwilioError::bad_request(21620, "Invalid media URL(s)"));
@@ -371,12 +291,10 @@ fn validity(form: &Form) -> Result<u16, TwilioError> {
         return Ok(VALIDITY_DEFAULT_S);
     };
     let parsed = text.parse().ok();
-    parsed
-        .filter(|seconds| (1..=VALIDITY_DEFAULT_S).contains(seconds))
-        .ok_or_else(|| {
-            let message = format!("The ValidityPeriod {text} is not between 1 and 36000");
-            TwilioError::bad_request(21624, message)
-        })
+    parsed.filter(|seconds| (1..=VALIDITY_DEFAULT_S).contains(seconds)).ok_or_else(|| {
+        let message = format!("The ValidityPeriod {text} is not between 1 and 36000");
+        TwilioError::bad_request(21624, message)
+    })
 }
 
 fn status_callback(form: &Form) -> Result<Option<Box<str>>, TwilioError> {
@@ -395,7 +313,6 @@ fn status_callback(form: &Form) -> Result<Option<Box<str>>, TwilioError> {
 /// A URL that Twilio would call: http or https, with a host that holds no underscore.
 pub(crate) fn webhook_url(text: &str) -> Option<Url> {
     Url::parse(text).ok().filter(|url| {
-        matches!(url.scheme(), "http" | "https")
-            && url.host_str().is_some_and(|host| !host.contains('_'))
+        matches!(url.scheme(), "http" | "https") && url.host_str().is_some_and(|host| !host.contains('_'))
     })
 }

@@ -57,24 +57,12 @@ pub struct Inbound {
 impl Inbound {
     /// An SMS.
     pub fn sms(from: impl Into<String>, to: impl Into<String>, body: impl Into<String>) -> Self {
-        Self {
-            from: from.into(),
-            to: Some(to.into()),
-            body: body.into(),
-            ..Self::default()
-        }
+        Self { from: from.into(), to: Some(to.into()), body: body.into(), ..Self::default() }
     }
 
     /// A WhatsApp message.
-    pub fn whatsapp(
-        from: impl Into<String>,
-        to: impl Into<String>,
-        body: impl Into<String>,
-    ) -> Self {
-        Self {
-            channel: Channel::Whatsapp,
-            ..Self::sms(from, to, body)
-        }
+    pub fn whatsapp(from: impl Into<String>, to: impl Into<String>, body: impl Into<String>) -> Self {
+        Self { channel: Channel::Whatsapp, ..Self::sms(from, to, body) }
     }
 }
 
@@ -131,13 +119,7 @@ impl Shared {
                 twilio_reply,
                 problem: None,
             };
-            (
-                number,
-                fields,
-                state.inbound_url.clone(),
-                state.nonce,
-                outcome,
-            )
+            (number, fields, state.inbound_url.clone(), state.nonce, outcome)
         };
         let Some(url) = url else {
             return Ok(outcome);
@@ -205,16 +187,10 @@ impl Shared {
         state.stats.inbound += 1;
         if from.channel == Channel::Whatsapp && state.windows.len() < WINDOWS_MAX {
             let now_ms = self.config.clock.now_ms();
-            state
-                .windows
-                .insert((phone.clone(), sender.clone()), now_ms);
+            state.windows.insert((phone.clone(), sender.clone()), now_ms);
         }
         let keyword = Keyword::of(&inbound.body, kind);
-        let answered = keyword.filter(|keyword| {
-            state
-                .opt_outs
-                .apply(&self.config, *keyword, &sender, &phone)
-        });
+        let answered = keyword.filter(|keyword| state.opt_outs.apply(&self.config, *keyword, &sender, &phone));
         let reply = answered.map(Keyword::reply);
         if let Some(reply) = reply
             && state.log.make_room(self.config.log_limit)
@@ -249,25 +225,12 @@ impl Shared {
         Ok((sender.number.as_str().into(), sender.kind))
     }
 
-    fn show_replies(
-        &self,
-        state: &mut State,
-        number: u64,
-        texts: Vec<String>,
-        outcome: &mut Outcome,
-    ) {
+    fn show_replies(&self, state: &mut State, number: u64, texts: Vec<String>, outcome: &mut Outcome) {
         let Some(message) = state.log.get(number) else {
             return;
         };
-        let (channel, phone, sender) = (
-            message.channel,
-            message.phone.clone(),
-            message.sender.clone(),
-        );
-        if channel == Channel::Sms
-            && !texts.is_empty()
-            && state.opt_outs.blocks(&self.config, &sender, &phone)
-        {
+        let (channel, phone, sender) = (message.channel, message.phone.clone(), message.sender.clone());
+        if channel == Channel::Sms && !texts.is_empty() && state.opt_outs.blocks(&self.config, &sender, &phone) {
             outcome.problem = Some("21610: the person opted out, so the reply was withheld".into());
             return;
         }
@@ -282,14 +245,7 @@ impl Shared {
     }
 
     /// A message that has arrived already.
-    fn text(
-        &self,
-        origin: Origin,
-        channel: Channel,
-        phone: &Arc<str>,
-        sender: &Arc<str>,
-        body: &str,
-    ) -> Message {
+    fn text(&self, origin: Origin, channel: Channel, phone: &Arc<str>, sender: &Arc<str>, body: &str) -> Message {
         let now_ms = self.config.clock.now_ms();
         Message {
             number: 0,
@@ -381,16 +337,8 @@ impl Shared {
 }
 
 /// The places of both ends, which Twilio names even where it does not know them.
-const PLACE_FIELDS: [&str; 8] = [
-    "FromCity",
-    "FromState",
-    "FromZip",
-    "FromCountry",
-    "ToCity",
-    "ToState",
-    "ToZip",
-    "ToCountry",
-];
+const PLACE_FIELDS: [&str; 8] =
+    ["FromCity", "FromState", "FromZip", "FromCountry", "ToCity", "ToState", "ToZip", "ToCountry"];
 
 const MEDIA_FIELDS: [(&str, &str); FIELDS_MAX] = [
     ("MediaUrl0", "MediaContentType0"),

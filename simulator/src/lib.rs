@@ -44,8 +44,8 @@ pub use crate::{
     chaos::{Chaos, ChaosError, Outcome as ChaosOutcome, Span},
     clock::Clock,
     config::{
-        ACCOUNT_SID, AUTH_TOKEN, Config, ConfigError, LONG_CODE, MESSAGING_SERVICE,
-        OTHER_LONG_CODE, Pace, SHORT_CODE, Sender, SenderKind, Service, TOLL_FREE, WHATSAPP_SENDER,
+        ACCOUNT_SID, AUTH_TOKEN, Config, ConfigError, LONG_CODE, MESSAGING_SERVICE, OTHER_LONG_CODE, Pace, SHORT_CODE,
+        Sender, SenderKind, Service, TOLL_FREE, WHATSAPP_SENDER,
     },
     content::{Content, OFFER_CONTENT, ORDER_UPDATE_CONTENT},
     inbound::{Inbound, InboundError, Media, Outcome as InboundOutcome},
@@ -109,43 +109,25 @@ impl Simulator {
         let shared = Arc::new(Shared::new(config, client, callbacks, closing.clone()));
         tokio::spawn(life::run(shared.clone()));
         tokio::spawn(webhook::run(shared.clone(), due));
-        Ok(Self {
-            shared,
-            _tasks: Arc::new(closing.drop_guard()),
-        })
+        Ok(Self { shared, _tasks: Arc::new(closing.drop_guard()) })
     }
 
     /// Twilio's API and the control API. Mounted on another server, the dial's resets are answers
     /// that break off; [`Simulator::serve`] resets the connection itself.
     pub fn router(&self) -> Router {
-        api::router()
-            .merge(control::router())
-            .with_state(self.clone())
+        api::router().merge(control::router()).with_state(self.clone())
     }
 
     /// Serves on `listener` until `shutdown`, then lets go of hanging connections.
-    pub async fn serve(
-        &self,
-        listener: TcpListener,
-        shutdown: CancellationToken,
-    ) -> io::Result<()> {
-        let listener = WireListener {
-            inner: listener,
-            shutdown: shutdown.clone(),
-        };
+    pub async fn serve(&self, listener: TcpListener, shutdown: CancellationToken) -> io::Result<()> {
+        let listener = WireListener { inner: listener, shutdown: shutdown.clone() };
         let service = self.router().into_make_service_with_connect_info::<Wire>();
-        axum::serve(listener, service)
-            .with_graceful_shutdown(shutdown.cancelled_owned())
-            .await
+        axum::serve(listener, service).with_graceful_shutdown(shutdown.cancelled_owned()).await
     }
 
     /// Binds `address` (port 0 picks a free one), serves in the background until `shutdown`, and
     /// returns the base URL.
-    pub async fn spawn(
-        &self,
-        address: SocketAddr,
-        shutdown: CancellationToken,
-    ) -> io::Result<String> {
+    pub async fn spawn(&self, address: SocketAddr, shutdown: CancellationToken) -> io::Result<String> {
         let listener = TcpListener::bind(address).await?;
         let base = format!("http://{}", listener.local_addr()?);
         let simulator = self.clone();

@@ -146,10 +146,7 @@ impl Shared {
 
     /// The dial and the seed.
     pub(crate) fn dice<'a>(&self, state: &'a State) -> Dice<'a> {
-        Dice {
-            chaos: &state.chaos,
-            seed: self.config.seed,
-        }
+        Dice { chaos: &state.chaos, seed: self.config.seed }
     }
 
     /// The status after this one, if there is one.
@@ -165,8 +162,7 @@ impl Shared {
             Status::Sent => Some(Status::Delivered),
             Status::Delivered if message.channel == Channel::Whatsapp => {
                 let set = state.receipts.get(message.phone.as_ref()).copied();
-                set.unwrap_or_else(|| self.dice(state).receipts(&message.phone))
-                    .then_some(Status::Read)
+                set.unwrap_or_else(|| self.dice(state).receipts(&message.phone)).then_some(Status::Read)
             }
             _ => None,
         }
@@ -180,21 +176,14 @@ impl Shared {
         let Some(next) = self.next_status(state, message) else {
             return;
         };
-        let mut delay = if message.early {
-            Duration::ZERO
-        } else {
-            Duration::from_millis(self.dice(state).step_ms(number, next))
-        };
+        let mut delay =
+            if message.early { Duration::ZERO } else { Duration::from_millis(self.dice(state).step_ms(number, next)) };
         if message.status == Status::Queued
             && let Pace::Queue { per_second, .. } = self.config.pace
         {
             let (sender, segments) = (message.sender.clone(), message.segments);
             let validity = Duration::from_secs(u64::from(message.validity_s));
-            let wait = state.rates.entry(sender).or_default().enqueue(
-                Instant::now(),
-                segments,
-                per_second,
-            );
+            let wait = state.rates.entry(sender).or_default().enqueue(Instant::now(), segments, per_second);
             delay += wait.min(validity);
             if wait > validity
                 && let Some(message) = state.log.get_mut(number)
@@ -213,12 +202,7 @@ impl Shared {
         let due = Instant::now() + delay;
         let first = state.timers.peek().is_none_or(|timer| due < timer.due);
         state.timer_order += 1;
-        state.timers.push(Timer {
-            due,
-            order: state.timer_order,
-            number,
-            action,
-        });
+        state.timers.push(Timer { due, order: state.timer_order, number, action });
         if first {
             self.wake.notify_one();
         }
@@ -311,11 +295,7 @@ impl Shared {
     }
 
     fn dispatch(&self, state: &State, number: u64, status: Status) {
-        let callback = Callback {
-            nonce: state.nonce,
-            number,
-            status,
-        };
+        let callback = Callback { nonce: state.nonce, number, status };
         // The receiver lives until the simulator goes, and then nobody waits for callbacks.
         let _ = self.callbacks.send(callback);
     }

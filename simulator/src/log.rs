@@ -26,24 +26,17 @@ pub(crate) struct Filter {
 impl Filter {
     fn matches(&self, message: &Message) -> bool {
         let is = |address: &Option<Address>, number: &Arc<str>| {
-            address
-                .as_ref()
-                .is_none_or(|a| a.channel == message.channel && a.number == *number)
+            address.as_ref().is_none_or(|a| a.channel == message.channel && a.number == *number)
         };
-        let (to, from) = if message.is_inbound() {
-            (&message.sender, &message.phone)
-        } else {
-            (&message.phone, &message.sender)
-        };
+        let (to, from) =
+            if message.is_inbound() { (&message.sender, &message.phone) } else { (&message.phone, &message.sender) };
         let sent_ms = message.date_sent_ms();
         message.origin != Origin::Twilio
             && is(&self.to, to)
             && is(&self.from, from)
             && self.sent_from_ms.is_none_or(|bound| sent_ms >= bound)
             && self.sent_before_ms.is_none_or(|bound| sent_ms < bound)
-            && self
-                .visible_until_ms
-                .is_none_or(|bound| message.created_ms <= bound)
+            && self.visible_until_ms.is_none_or(|bound| message.created_ms <= bound)
     }
 }
 
@@ -157,19 +150,11 @@ impl Log {
     /// Up to `limit` messages below `before` that match, newest first.
     pub fn list(&self, filter: &Filter, before: u64, limit: usize) -> Vec<&Message> {
         let Some(to) = &filter.to else {
-            return match filter
-                .from
-                .as_ref()
-                .and_then(|f| self.threads.get(&f.number))
-            {
+            return match filter.from.as_ref().and_then(|f| self.threads.get(&f.number)) {
                 // From a person: only that thread can match.
                 Some(thread) => self.select(thread.iter().rev(), filter, before, limit),
                 None => {
-                    let numbers = self
-                        .messages
-                        .range(..before)
-                        .rev()
-                        .map(|(number, _)| number);
+                    let numbers = self.messages.range(..before).rev().map(|(number, _)| number);
                     self.select(numbers, filter, before, limit)
                 }
             };
@@ -204,10 +189,7 @@ impl Log {
 
     /// Up to `limit` messages above `after`, oldest first.
     pub fn since(&self, after: u64, limit: usize) -> impl Iterator<Item = &Message> {
-        self.messages
-            .range(after.saturating_add(1)..)
-            .map(|(_, message)| message)
-            .take(limit)
+        self.messages.range(after.saturating_add(1)..).map(|(_, message)| message).take(limit)
     }
 
     /// Up to `limit` messages of one person below `before`, newest first.

@@ -118,11 +118,7 @@ impl Message {
     }
 
     pub fn to(&self) -> String {
-        let number = if self.is_inbound() {
-            &self.sender
-        } else {
-            &self.phone
-        };
+        let number = if self.is_inbound() { &self.sender } else { &self.phone };
         self.channel.address(number)
     }
 

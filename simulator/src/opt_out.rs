@@ -24,9 +24,7 @@ impl Keyword {
             (_, "STOP") => Some(Self::Stop),
             (_, "START" | "UNSTOP") => Some(Self::Start),
             (SenderKind::TollFree, _) => None,
-            (_, "STOPALL" | "UNSUBSCRIBE" | "CANCEL" | "END" | "QUIT" | "REVOKE" | "OPTOUT") => {
-                Some(Self::Stop)
-            }
+            (_, "STOPALL" | "UNSUBSCRIBE" | "CANCEL" | "END" | "QUIT" | "REVOKE" | "OPTOUT") => Some(Self::Stop),
             (_, "YES") => Some(Self::Start),
             (_, "HELP" | "INFO") => Some(Self::Help),
             _ => None,
@@ -91,9 +89,7 @@ impl OptOuts {
 }
 
 fn pair(config: &Config, sender: &str, phone: &str) -> (String, String) {
-    let scope = config
-        .service_of(sender)
-        .map_or(sender, |service| service.sid.as_str());
+    let scope = config.service_of(sender).map_or(sender, |service| service.sid.as_str());
     (scope.to_owned(), phone.to_owned())
 }
 
@@ -108,16 +104,7 @@ mod tests {
     #[test]
     fn keywords() {
         use SenderKind::{LongCode, ShortCode, TollFree, Whatsapp};
-        for word in [
-            "STOP",
-            "stopall",
-            " Unsubscribe ",
-            "CANCEL",
-            "END",
-            "QUIT",
-            "REVOKE",
-            "OPTOUT",
-        ] {
+        for word in ["STOP", "stopall", " Unsubscribe ", "CANCEL", "END", "QUIT", "REVOKE", "OPTOUT"] {
             check(word, LongCode, Some(Keyword::Stop));
             check(word, ShortCode, None);
             check(word, Whatsapp, None);

@@ -47,8 +47,7 @@ impl Rate {
 
     /// How long a message that comes now waits in the queue.
     pub fn wait(&self, now: Instant) -> Duration {
-        self.free_at
-            .map_or(Duration::ZERO, |free| free.saturating_duration_since(now))
+        self.free_at.map_or(Duration::ZERO, |free| free.saturating_duration_since(now))
     }
 
     /// Takes a place in the queue, and says how long the message waits for its turn.
@@ -86,9 +85,7 @@ mod tests {
     fn the_queue_leaves_at_its_rate() {
         let now = Instant::now();
         let mut rate = Rate::default();
-        let waits: Vec<_> = (0..3)
-            .map(|_| rate.enqueue(now, 2, 4).as_millis())
-            .collect();
+        let waits: Vec<_> = (0..3).map(|_| rate.enqueue(now, 2, 4).as_millis()).collect();
         assert_eq!(waits, [0, 500, 1_000]);
         assert_eq!(rate.wait(now + Duration::from_secs(1)).as_millis(), 500);
     }

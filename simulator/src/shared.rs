@@ -196,12 +196,7 @@ impl Shared {
     pub fn accept(&self, form: &Form) -> Result<Accepted, TwilioError> {
         let mut state = self.lock();
         let now_ms = self.config.clock.now_ms();
-        let checks = Checks {
-            config: &self.config,
-            contents: &state.contents,
-            opt_outs: &state.opt_outs,
-            now_ms,
-        };
+        let checks = Checks { config: &self.config, contents: &state.contents, opt_outs: &state.opt_outs, now_ms };
         let draft = checks.draft(form)?;
         self.admit(&mut state, &draft)?;
         if !state.log.make_room(self.config.log_limit) {

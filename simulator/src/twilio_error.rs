@@ -28,12 +28,7 @@ impl TwilioError {
     }
 
     pub(crate) fn new(status: u16, code: u32, message: impl Into<String>) -> Self {
-        Self {
-            status,
-            code,
-            message: message.into(),
-            retry_after_s: None,
-        }
+        Self { status, code, message: message.into(), retry_after_s: None }
     }
 
     pub(crate) fn unauthenticated() -> Self {
@@ -46,10 +41,7 @@ impl TwilioError {
     }
 
     pub(crate) fn too_many_requests(retry_after_s: Option<u32>) -> Self {
-        Self {
-            retry_after_s,
-            ..Self::new(429, 20429, "Too Many Requests")
-        }
+        Self { retry_after_s, ..Self::new(429, 20429, "Too Many Requests") }
     }
 
     pub(crate) fn internal() -> Self {
@@ -73,9 +65,7 @@ impl IntoResponse for TwilioError {
         }
         if self.status == 401 {
             let value = HeaderValue::from_static("Basic realm=\"Twilio API\"");
-            response
-                .headers_mut()
-                .insert(header::WWW_AUTHENTICATE, value);
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, value);
         }
         response
     }

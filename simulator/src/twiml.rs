@@ -130,10 +130,7 @@ mod tests {
             assert_eq!(messages(bad), Err(TwimlError::NotAResponse), "{bad}");
         }
         for bad in ["<Response><Message>", "<Response><Message></Response>"] {
-            assert!(
-                matches!(messages(bad), Err(TwimlError::Malformed(_))),
-                "{bad}"
-            );
+            assert!(matches!(messages(bad), Err(TwimlError::Malformed(_))), "{bad}");
         }
     }
 }

@@ -63,8 +63,7 @@ pub(crate) async fn run(shared: Arc<Shared>, mut due: mpsc::UnboundedReceiver<Ca
             () = shared.closing.cancelled() => return,
             callback = due.recv() => callback,
         };
-        let (Some(callback), Ok(slot)) = (callback, shared.slots.clone().acquire_owned().await)
-        else {
+        let (Some(callback), Ok(slot)) = (callback, shared.slots.clone().acquire_owned().await) else {
             return;
         };
         let shared = shared.clone();
@@ -82,13 +81,11 @@ impl Shared {
         let request = {
             let state = self.lock();
             let message = state.log.get(callback.number);
-            message
-                .filter(|_| state.nonce == callback.nonce)
-                .and_then(|message| {
-                    let url = webhook_url(message.status_callback.as_deref()?)?;
-                    let sid = state.sid(message);
-                    Some((url, self.callback_fields(message, &sid, callback.status)))
-                })
+            message.filter(|_| state.nonce == callback.nonce).and_then(|message| {
+                let url = webhook_url(message.status_callback.as_deref()?)?;
+                let sid = state.sid(message);
+                Some((url, self.callback_fields(message, &sid, callback.status)))
+            })
         };
         let Some((url, fields)) = request else {
             return false;
@@ -116,17 +113,12 @@ impl Shared {
         // Connection overrides stay with Twilio.
         url.set_fragment(None);
         let signature = sign(&self.config.auth_token, url.as_str(), fields);
-        let body: String = form_urlencoded::Serializer::new(String::new())
-            .extend_pairs(fields)
-            .finish();
+        let body: String = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         let token = format!("{:032x}", rand::random::<u128>());
         let call = || {
             self.client
                 .post(url.clone())
-                .header(
-                    CONTENT_TYPE,
-                    "application/x-www-form-urlencoded; charset=UTF-8",
-                )
+                .header(CONTENT_TYPE, "application/x-www-form-urlencoded; charset=UTF-8")
                 .header("X-Twilio-Signature", &signature)
                 .header("I-Twilio-Idempotency-Token", &token)
                 .body(body.clone())
@@ -147,12 +139,7 @@ impl Shared {
         Ok((status, String::from_utf8_lossy(&text).into_owned()))
     }
 
-    fn callback_fields(
-        &self,
-        message: &Message,
-        sid: &str,
-        status: Status,
-    ) -> Vec<(&'static str, String)> {
+    fn callback_fields(&self, message: &Message, sid: &str, status: Status) -> Vec<(&'static str, String)> {
         let mut fields = vec![
             ("MessageSid", sid.to_owned()),
             ("SmsSid", sid.to_owned()),
@@ -184,25 +171,14 @@ impl Shared {
     }
 }
 
-fn whatsapp_fields(
-    message: &Message,
-    status: Status,
-    error: Option<u32>,
-    fields: &mut Vec<(&'static str, String)>,
-) {
+fn whatsapp_fields(message: &Message, status: Status, error: Option<u32>, fields: &mut Vec<(&'static str, String)>) {
     let shown = message.phone.len().saturating_sub(4);
     let masked = message.phone.get(..shown).unwrap_or_default();
     fields.extend([
         ("ChannelPrefix", "whatsapp".to_owned()),
-        (
-            "ChannelInstallSid",
-            "XE00000000000000000000000000000051".to_owned(),
-        ),
+        ("ChannelInstallSid", "XE00000000000000000000000000000051".to_owned()),
         ("ChannelToAddress", format!("{masked}XXXX")),
-        (
-            "StructuredMessage",
-            message.content_sid.is_some().to_string(),
-        ),
+        ("StructuredMessage", message.content_sid.is_some().to_string()),
     ]);
     if let Some(code) = error {
         fields.push(("ChannelStatusMessage", delivery_error(code).to_owned()));

@@ -49,10 +49,7 @@ impl Listener for WireListener {
         let (stream, address) = Listener::accept(&mut self.inner).await;
         // Latency matters more than packets; without it the stream works all the same.
         let _ = stream.set_nodelay(true);
-        let wire = Wire {
-            broken: Arc::default(),
-            shutdown: self.shutdown.clone(),
-        };
+        let wire = Wire { broken: Arc::default(), shutdown: self.shutdown.clone() };
         (WireStream { stream, wire }, address)
     }
 
@@ -85,21 +82,13 @@ impl WireStream {
 }
 
 impl AsyncRead for WireStream {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_read(cx, buffer)
     }
 }
 
 impl AsyncWrite for WireStream {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.check()?;
         Pin::new(&mut self.stream).poll_write(cx, bytes)
     }

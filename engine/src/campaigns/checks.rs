@@ -110,7 +110,8 @@ pub(super) async fn problems(engine: &Engine, campaign: &CampaignForm) -> Result
             problems.push(problem("template", format!("the template uses \"{variable}\", which nobody has")));
         }
     }
-    let filter = super::audience_filter(conn, campaign.audience.segment.map(Uuid::from), &campaign.audience.filter).await;
+    let filter =
+        super::audience_filter(conn, campaign.audience.segment.map(Uuid::from), &campaign.audience.filter).await;
     match filter {
         Ok(filter) => {
             if segments::count_matching(engine, &filter).await? == 0 {

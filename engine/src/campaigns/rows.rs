@@ -43,7 +43,8 @@ pub(crate) struct CampaignRecord {
     pub template_name: Option<String>,
 }
 
-const SELECT: &str = "SELECT c.id, c.name, c.kind, c.status, c.status_reason, c.sender_id, c.template_id, c.template_version,
+const SELECT: &str =
+    "SELECT c.id, c.name, c.kind, c.status, c.status_reason, c.sender_id, c.template_id, c.template_version,
         c.topic_id, c.segment_id, c.filter, c.frozen_filter, c.audience_hash, c.rate_per_second, c.not_before,
         c.not_after, c.unknown_policy, c.start_deadline_minutes, c.scheduled_at, c.launched_at, c.finished_at,
         c.expansion_cursor, c.expansion_seq, c.expanded, c.created_at, c.updated_at,

@@ -10,7 +10,8 @@ pub const LOCK_MESSAGES: &str = " FOR UPDATE OF m";
 pub const LOCK_SUPPRESSIONS: &str = " FOR SHARE OF s";
 pub const LOCK_SHARED: &str = " FOR SHARE";
 pub const LOCK_FREE: &str = " FOR UPDATE SKIP LOCKED";
-pub const PIN_PLANS: &str = "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_seqscan = off";
+pub const PIN_PLANS: &str =
+    "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_seqscan = off";
 
 pub async fn connect(url: &str, pools: Pools) -> Result<Db> {
     let mut options = ConnectOptions::new(url);
@@ -31,7 +32,11 @@ pub async fn connect(url: &str, pools: Pools) -> Result<Db> {
 pub fn rows(parameter: usize, alias: &str, columns: &[(&str, Kind)]) -> String {
     let columns: Vec<String> = columns.iter().map(|(name, kind)| format!("{name} {}", word(*kind))).collect();
     let selected: Vec<String> = columns_of(columns.as_slice());
-    format!("(SELECT {} FROM jsonb_to_recordset(${parameter}::jsonb) AS raw({})) AS {alias}", selected.join(", "), columns.join(", "))
+    format!(
+        "(SELECT {} FROM jsonb_to_recordset(${parameter}::jsonb) AS raw({})) AS {alias}",
+        selected.join(", "),
+        columns.join(", ")
+    )
 }
 
 /// Bytes travel as hex text and are decoded in the SELECT.
@@ -40,7 +45,11 @@ fn columns_of(columns: &[String]) -> Vec<String> {
         .iter()
         .map(|column| {
             let name = column.split(' ').next().unwrap_or(column);
-            if column.ends_with(" text /* bytes */") { format!("decode({name}, 'hex') AS {name}") } else { name.to_owned() }
+            if column.ends_with(" text /* bytes */") {
+                format!("decode({name}, 'hex') AS {name}")
+            } else {
+                name.to_owned()
+            }
         })
         .collect()
 }

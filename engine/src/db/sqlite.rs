@@ -24,7 +24,12 @@ pub async fn connect(path: &Path, pools: Pools) -> Result<Db> {
     })
 }
 
-async fn open(path: &Path, connections: u32, synchronous: SqliteSynchronous, pools: Pools) -> Result<DatabaseConnection> {
+async fn open(
+    path: &Path,
+    connections: u32,
+    synchronous: SqliteSynchronous,
+    pools: Pools,
+) -> Result<DatabaseConnection> {
     let mut options = ConnectOptions::new(format!("sqlite://{}?mode=rwc", path.display()));
     options
         .max_connections(connections)
@@ -46,7 +51,10 @@ async fn open(path: &Path, connections: u32, synchronous: SqliteSynchronous, poo
 
 /// A transaction that takes the write lock at once.
 pub fn immediate() -> TransactionOptions {
-    TransactionOptions { sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate), ..TransactionOptions::default() }
+    TransactionOptions {
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        ..TransactionOptions::default()
+    }
 }
 
 /// See [`super::rows`].

@@ -113,12 +113,9 @@ pub(super) async fn claim(engine: &Engine, context: &Context, granted: u32) -> R
 /// that a pause takes effect between two claims.
 async fn may_claim(tx: &Tx, context: &Context) -> Result<bool> {
     let lock = db::lock_shared(tx);
-    let status: Option<String> = db::scalar(
-        tx,
-        &format!("SELECT status AS value FROM campaigns WHERE id = $1{lock}"),
-        values![context.id.0],
-    )
-    .await?;
+    let status: Option<String> =
+        db::scalar(tx, &format!("SELECT status AS value FROM campaigns WHERE id = $1{lock}"), values![context.id.0])
+            .await?;
     let stopped = settings::get::<bool, _>(tx, settings::KILL_SWITCH).await?.unwrap_or(false);
     Ok(status.as_deref() == Some(CampaignStatus::Running.as_str()) && !stopped)
 }
@@ -151,11 +148,7 @@ async fn due_waits(engine: &Engine, tx: &Tx, context: &Context, limit: u32) -> R
     let mut due: Vec<Candidate> = found
         .into_values()
         .filter(|current| current.state == State::Pending)
-        .map(|current| Candidate {
-            current,
-            tries: tries.get(&current.key.seq).copied().unwrap_or(0),
-            waited: true,
-        })
+        .map(|current| Candidate { current, tries: tries.get(&current.key.seq).copied().unwrap_or(0), waited: true })
         .collect();
     due.sort_by_key(|candidate| candidate.current.key);
     Ok(due)
@@ -356,14 +349,7 @@ impl<'a> Batch<'a> {
         Ok(())
     }
 
-    fn outbound(
-        &self,
-        key: MessageKey,
-        attempt: i16,
-        to: &str,
-        rendered: &Rendered,
-        until: DateTime<Utc>,
-    ) -> Outbound {
+    fn outbound(&self, key: MessageKey, attempt: i16, to: &str, rendered: &Rendered, until: DateTime<Utc>) -> Outbound {
         let limits = &self.engine.limits;
         let mut callback = limits.public_url.clone();
         callback.set_path("/webhooks/twilio/status");
@@ -375,7 +361,8 @@ impl<'a> Batch<'a> {
             from: self.context.from(),
             content: match &rendered.content {
                 Some((content_sid, variables)) => {
-                    let variables = variables.iter().filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())));
+                    let variables =
+                        variables.iter().filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())));
                     OutboundContent::Template { content_sid: content_sid.clone(), variables: variables.collect() }
                 }
                 None => OutboundContent::Text(rendered.text.clone()),
@@ -419,12 +406,7 @@ impl<'a> Batch<'a> {
             tx,
             1,
             "r",
-            &[
-                ("seq", Kind::Int),
-                ("attempt", Kind::Small),
-                ("body_hash", Kind::Bytes),
-                ("consent_event_id", Kind::Id),
-            ],
+            &[("seq", Kind::Int), ("attempt", Kind::Small), ("body_hash", Kind::Bytes), ("consent_event_id", Kind::Id)],
         );
         db::exec(
             tx,

@@ -99,7 +99,8 @@ impl Context {
         let topic = match form.topic {
             None => None,
             Some(topic) => {
-                db::one::<TopicRow, _>(conn, "SELECT id, name, kind FROM topics WHERE id = $1", values![topic.0]).await?
+                db::one::<TopicRow, _>(conn, "SELECT id, name, kind FROM topics WHERE id = $1", values![topic.0])
+                    .await?
             }
         };
         Ok(Self {

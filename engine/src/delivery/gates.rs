@@ -174,15 +174,13 @@ fn person(row: &UserRow) -> Result<Person> {
     let attributes = match &row.attributes {
         Value::Object(attributes) => attributes.clone(),
         other => {
-            return Err(crate::Error::internal(format!("the attributes of user {} are not an object: {other}", row.id)));
+            return Err(crate::Error::internal(format!(
+                "the attributes of user {} are not an object: {other}",
+                row.id
+            )));
         }
     };
-    Ok(Person {
-        name: row.name.clone(),
-        phone: row.phone.clone(),
-        locale: row.locale.clone(),
-        attributes,
-    })
+    Ok(Person { name: row.name.clone(), phone: row.phone.clone(), locale: row.locale.clone(), attributes })
 }
 
 /// A text costs as many units as it has segments; a WhatsApp message costs one (DELIVERY.md, Rate).
@@ -257,9 +255,12 @@ pub async fn rehearse(engine: &Engine, form: &CampaignForm, users: &[UserId]) ->
     let mut samples = Vec::with_capacity(users.len());
     for user in users {
         let Some(one) = judged.remove(user) else { continue };
-        let name: Option<String> =
-            db::scalar(conn, "SELECT COALESCE(name, phone, whatsapp_id) AS value FROM users WHERE id = $1", values![user.0])
-                .await?;
+        let name: Option<String> = db::scalar(
+            conn,
+            "SELECT COALESCE(name, phone, whatsapp_id) AS value FROM users WHERE id = $1",
+            values![user.0],
+        )
+        .await?;
         let verdict = match &one.verdict {
             Verdict::Send { .. } => "would be sent now".to_owned(),
             Verdict::Defer { gate, fact, until } => {

@@ -25,7 +25,8 @@ pub(super) async fn send(engine: &Engine, context: &Context, outgoing: Outgoing,
     // A process that was frozen, or that waited too long for its turn, must not write: the lease may have run out, and
     // somebody else may hold the message.
     let too_old = permit.is_none() || outgoing.claim.committed.elapsed() >= engine.limits.send_timeout;
-    let ending = if too_old { Ending::Stale } else { Ending::Answered(engine.provider.create(&outgoing.outbound).await) };
+    let ending =
+        if too_old { Ending::Stale } else { Ending::Answered(engine.provider.create(&outgoing.outbound).await) };
     drop(permit);
     if let Ending::Answered(Err(error)) = &ending {
         tracing::debug!(campaign.id = %context.id, message.seq = outgoing.key.seq, error = %error, "not accepted");

@@ -329,8 +329,7 @@ impl<'a> Writes<'a> {
 }
 
 async fn store_outcomes(engine: &Engine, tx: &Tx, campaign: CampaignId, outcomes: Vec<Value>) -> Result<()> {
-    let columns =
-        [("seq", Kind::Int), ("attempt", Kind::Small), ("outcome", Kind::Small), ("error_code", Kind::Int)];
+    let columns = [("seq", Kind::Int), ("attempt", Kind::Small), ("outcome", Kind::Small), ("error_code", Kind::Int)];
     let table = db::rows(tx, 1, "r", &columns);
     db::exec(
         tx,

@@ -33,7 +33,16 @@ const SETTINGS: [&str; 13] = [
     "lc_messages=C",
 ];
 
-static SERVER: LazyLock<Result<Server, StartError>> = LazyLock::new(start);
+/// What a server for measurements has instead: as durable as in production, its memory as PostgreSQL ships it.
+const DURABLE_SETTINGS: [&str; 5] = [
+    "listen_addresses=127.0.0.1",
+    "max_connections=100",
+    "dynamic_shared_memory_type=mmap",
+    "logging_collector=off",
+    "lc_messages=C",
+];
+
+static SERVER: LazyLock<Result<Server, StartError>> = LazyLock::new(|| start(&SETTINGS));
 
 /// Where the server is: the URL of its own database `postgres`. Starts it if need be, which blocks for a second or two.
 ///
@@ -45,12 +54,36 @@ pub fn url() -> String {
 
 fn url_of(database: &str) -> String {
     match &*SERVER {
-        Ok(server) => format!("postgres://postgres@127.0.0.1:{}/{database}", server.port),
+        Ok(server) => url_at(server, database),
         Err(error) => panic!("{error}"),
     }
 }
 
-fn start() -> Result<Server, StartError> {
+fn url_at(server: &Server, database: &str) -> String {
+    format!("postgres://postgres@127.0.0.1:{}/{database}", server.port)
+}
+
+/// A server of its own that makes every commit durable: what is measured on it is what production pays. Dropping it stops
+/// it.
+#[derive(Debug)]
+pub struct Durable(Server);
+
+impl Durable {
+    /// Starts one, which blocks for a second or two.
+    ///
+    /// # Errors
+    /// What is missing, in words that say what to install.
+    pub fn start() -> Result<Self, StartError> {
+        start(&DURABLE_SETTINGS).map(Self)
+    }
+
+    /// The URL of its own database, which is empty.
+    pub fn url(&self) -> String {
+        url_at(&self.0, "postgres")
+    }
+}
+
+fn start(settings: &'static [&'static str]) -> Result<Server, StartError> {
     let missing = || {
         StartError::new(
             "these tests need PostgreSQL, and initdb was not found on the path or in /usr/lib/postgresql/*/bin: \
@@ -70,7 +103,7 @@ fn start() -> Result<Server, StartError> {
     Server::start(folder, "QUIT", |port| {
         let mut command = vec![postgres.display().to_string(), "-D".into(), data.display().to_string()];
         command.extend(["-p".into(), port.to_string(), "-k".into(), sockets.clone()]);
-        command.extend(SETTINGS.iter().flat_map(|setting| ["-c".to_owned(), (*setting).to_owned()]));
+        command.extend(settings.iter().flat_map(|setting| ["-c".to_owned(), (*setting).to_owned()]));
         user.command(command)
     })
 }

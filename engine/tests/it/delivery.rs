@@ -44,7 +44,8 @@ async fn status(env: &TestEnv, id: CampaignId) -> CampaignStatus {
 
 /// The one reason for which a person was skipped or deferred.
 async fn only_reason(env: &TestEnv, id: CampaignId) -> (String, Gate, String, Option<DateTime<Utc>>) {
-    let decisions = messages::get(&env.engine, &env.admin, MessageKey { campaign: id, seq: 1 }).await.unwrap().decisions;
+    let decisions =
+        messages::get(&env.engine, &env.admin, MessageKey { campaign: id, seq: 1 }).await.unwrap().decisions;
     let last = decisions.into_iter().next_back().expect("a decision");
     (last.verdict, last.gate, last.fact, last.next_at)
 }

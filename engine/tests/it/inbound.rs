@@ -48,7 +48,8 @@ async fn whatsapp(env: &TestEnv, n: u32, body: &str) -> Option<String> {
 }
 
 async fn ann(env: &TestEnv) -> domain::user::UserDetail {
-    let page = users::list(&env.engine, &env.admin, &format!("phone = \"{ANN}\""), &PageRequest::default()).await.unwrap();
+    let page =
+        users::list(&env.engine, &env.admin, &format!("phone = \"{ANN}\""), &PageRequest::default()).await.unwrap();
     users::get(&env.engine, &env.admin, page.rows[0].id).await.unwrap()
 }
 

@@ -58,10 +58,7 @@ pub struct World {
 
 /// A dial without waits.
 pub fn quick() -> Chaos {
-    Chaos {
-        step_ms: Span::fixed(1),
-        ..Chaos::default()
-    }
+    Chaos { step_ms: Span::fixed(1), ..Chaos::default() }
 }
 
 impl World {
@@ -70,10 +67,7 @@ impl World {
     }
 
     pub async fn chaotic(chaos: Chaos) -> Self {
-        let config = Config {
-            chaos,
-            ..Config::default()
-        };
+        let config = Config { chaos, ..Config::default() };
         Self::with(config).await
     }
 
@@ -90,20 +84,11 @@ impl World {
         let app = format!("http://{}", listener.local_addr().unwrap());
         let (sender, webhooks) = mpsc::unbounded_channel();
         let answer = Arc::new(std::sync::Mutex::new(String::new()));
-        let receiver = Receiver {
-            base: app.clone(),
-            webhooks: sender,
-            answer: answer.clone(),
-        };
-        let router = Router::new()
-            .route("/{*path}", post(receive))
-            .with_state(receiver);
+        let receiver = Receiver { base: app.clone(), webhooks: sender, answer: answer.clone() };
+        let router = Router::new().route("/{*path}", post(receive)).with_state(receiver);
         let stopped = stop.clone();
         tokio::spawn(async move {
-            axum::serve(listener, router)
-                .with_graceful_shutdown(stopped.cancelled_owned())
-                .await
-                .unwrap();
+            axum::serve(listener, router).with_graceful_shutdown(stopped.cancelled_owned()).await.unwrap();
         });
 
         config.inbound_url = Some(format!("{app}/inbound").parse().unwrap());
@@ -111,16 +96,7 @@ impl World {
         let address = "127.0.0.1:0".parse().unwrap();
         let api = simulator.spawn(address, stop.clone()).await.unwrap();
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        Self {
-            simulator,
-            clock,
-            api,
-            app,
-            http,
-            webhooks: Mutex::new(webhooks),
-            answer,
-            _stop: stop.drop_guard(),
-        }
+        Self { simulator, clock, api, app, http, webhooks: Mutex::new(webhooks), answer, _stop: stop.drop_guard() }
     }
 
     /// What the application answers to inbound messages from now on.
@@ -138,10 +114,7 @@ impl World {
     }
 
     pub fn post(&self, path: &str, form: &[(&str, &str)]) -> reqwest::RequestBuilder {
-        self.http
-            .post(self.url(path))
-            .basic_auth(ACCOUNT_SID, Some(AUTH_TOKEN))
-            .form(form)
+        self.http.post(self.url(path)).basic_auth(ACCOUNT_SID, Some(AUTH_TOKEN)).form(form)
     }
 
     /// A create, whatever comes of it.
@@ -159,21 +132,14 @@ impl World {
 
     pub async fn get(&self, path: &str) -> (u16, Value) {
         let request = self.http.get(self.url(path));
-        let answer = request
-            .basic_auth(ACCOUNT_SID, Some(AUTH_TOKEN))
-            .send()
-            .await
-            .unwrap();
+        let answer = request.basic_auth(ACCOUNT_SID, Some(AUTH_TOKEN)).send().await.unwrap();
         (answer.status().as_u16(), answer.json().await.unwrap())
     }
 
     /// The next webhook.
     pub async fn webhook(&self) -> Webhook {
         let mut webhooks = self.webhooks.lock().await;
-        tokio::time::timeout(DEADLINE, webhooks.recv())
-            .await
-            .expect("a webhook before the deadline")
-            .unwrap()
+        tokio::time::timeout(DEADLINE, webhooks.recv()).await.expect("a webhook before the deadline").unwrap()
     }
 
     /// The statuses of the next `count` callbacks, in the order of their arrival.
@@ -209,10 +175,7 @@ async fn receive(
         "/inbound" => receiver.answer.lock().unwrap().clone(),
         _ => String::new(),
     };
-    let webhook = Webhook {
-        path: uri.to_string(),
-        fields: fields.into_iter().collect(),
-    };
+    let webhook = Webhook { path: uri.to_string(), fields: fields.into_iter().collect() };
     // The test may have ended already.
     let _ = receiver.webhooks.send(webhook);
     answer

@@ -10,14 +10,7 @@ const ADA: &str = "+14155550123";
 async fn an_sms_lives_from_queued_to_delivered() {
     let world = World::new().await;
     let callback = world.callback("7-1");
-    let sid = world
-        .created(&[
-            ("To", ADA),
-            ("From", LONG_CODE),
-            ("Body", "Hi"),
-            ("StatusCallback", &callback),
-        ])
-        .await;
+    let sid = world.created(&[("To", ADA), ("From", LONG_CODE), ("Body", "Hi"), ("StatusCallback", &callback)]).await;
     let mut webhooks = world.settled().await;
     webhooks.sort_by_key(|webhook| webhook.status().to_owned());
     let statuses: Vec<_> = webhooks.iter().map(|webhook| webhook.status()).collect();
@@ -40,30 +33,17 @@ async fn an_sms_lives_from_queued_to_delivered() {
 #[tokio::test]
 async fn bad_ends_carry_their_code() {
     let mut chaos = quick();
-    chaos.outcomes = vec![ChaosOutcome {
-        share: 1.0,
-        status: Status::Undelivered,
-        code: 30003,
-    }];
+    chaos.outcomes = vec![ChaosOutcome { share: 1.0, status: Status::Undelivered, code: 30003 }];
     let world = World::chaotic(chaos.clone()).await;
     let callback = world.callback("1");
-    let form = [
-        ("To", ADA),
-        ("From", LONG_CODE),
-        ("Body", "Hi"),
-        ("StatusCallback", callback.as_str()),
-    ];
+    let form = [("To", ADA), ("From", LONG_CODE), ("Body", "Hi"), ("StatusCallback", callback.as_str())];
     world.created(&form).await;
     let webhooks = world.settled().await;
     let last = webhooks.iter().find(|w| w.status() == "undelivered");
     assert_eq!(last.unwrap().field("ErrorCode"), "30003");
     assert_eq!(webhooks.len(), 3);
 
-    chaos.outcomes[0] = ChaosOutcome {
-        share: 1.0,
-        status: Status::Failed,
-        code: 30008,
-    };
+    chaos.outcomes[0] = ChaosOutcome { share: 1.0, status: Status::Failed, code: 30008 };
     world.simulator.set_chaos(chaos).unwrap();
     world.created(&form).await;
     let webhooks = world.settled().await;
@@ -75,23 +55,11 @@ async fn bad_ends_carry_their_code() {
 #[tokio::test]
 async fn whatsapp_reads_only_with_receipts() {
     let world = World::new().await;
-    let (to, from) = (
-        format!("whatsapp:{ADA}"),
-        format!("whatsapp:{WHATSAPP_SENDER}"),
-    );
-    world
-        .simulator
-        .inbound(Inbound::whatsapp(ADA, WHATSAPP_SENDER, "Hello"))
-        .await
-        .unwrap();
+    let (to, from) = (format!("whatsapp:{ADA}"), format!("whatsapp:{WHATSAPP_SENDER}"));
+    world.simulator.inbound(Inbound::whatsapp(ADA, WHATSAPP_SENDER, "Hello")).await.unwrap();
     assert_eq!(world.webhook().await.field("MessageType"), "text");
     let callback = world.callback("1");
-    let form = [
-        ("To", to.as_str()),
-        ("From", &from),
-        ("Body", "Hi"),
-        ("StatusCallback", &callback),
-    ];
+    let form = [("To", to.as_str()), ("From", &from), ("Body", "Hi"), ("StatusCallback", &callback)];
     world.created(&form).await;
     let webhooks = world.settled().await;
     let read = webhooks.iter().find(|w| w.status() == "read").unwrap();
@@ -114,14 +82,7 @@ async fn a_callback_that_cannot_connect_does_not_stay() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let gone = format!("http://{}/status", listener.local_addr().unwrap());
     drop(listener);
-    world
-        .created(&[
-            ("To", ADA),
-            ("From", LONG_CODE),
-            ("Body", "Hi"),
-            ("StatusCallback", &gone),
-        ])
-        .await;
+    world.created(&[("To", ADA), ("From", LONG_CODE), ("Body", "Hi"), ("StatusCallback", &gone)]).await;
     world.settled().await;
     assert_eq!(world.simulator.stats().callbacks_failed, 3);
     assert_eq!(world.simulator.truth()[0].status, Status::Delivered);

@@ -1,9 +1,7 @@
 //! Creates: what is answered, and what is refused with which code.
 
 use chrono::{DateTime, Duration, Utc};
-use simulator::{
-    ACCOUNT_SID, Config, LONG_CODE, MESSAGING_SERVICE, OFFER_CONTENT, Pace, WHATSAPP_SENDER,
-};
+use simulator::{ACCOUNT_SID, Config, LONG_CODE, MESSAGING_SERVICE, OFFER_CONTENT, Pace, WHATSAPP_SENDER};
 
 use crate::application::World;
 
@@ -12,9 +10,7 @@ const ADA: &str = "+14155550123";
 #[tokio::test]
 async fn a_message_is_answered_as_twilio_does() {
     let world = World::new().await;
-    let (status, body) = world
-        .create(&[("To", ADA), ("From", LONG_CODE), ("Body", "Hello")])
-        .await;
+    let (status, body) = world.create(&[("To", ADA), ("From", LONG_CODE), ("Body", "Hello")]).await;
     assert_eq!(status, 201);
     let sid = body["sid"].as_str().unwrap();
     assert!(sid.starts_with("SM") && sid.len() == 34, "{sid}");
@@ -32,11 +28,7 @@ async fn a_message_is_answered_as_twilio_does() {
 
     world.settled().await;
     let (status, body) = world.get(&format!("Messages/{sid}.json")).await;
-    assert_eq!(
-        (status, body["status"].as_str()),
-        (200, Some("delivered")),
-        "{body}"
-    );
+    assert_eq!((status, body["status"].as_str()), (200, Some("delivered")), "{body}");
     assert_eq!(body["price"], "-0.00800");
     let (status, body) = world.get("Messages/SM00.json").await;
     assert_eq!((status, body["code"].as_u64()), (404, Some(20404)));
@@ -44,24 +36,15 @@ async fn a_message_is_answered_as_twilio_does() {
 
 #[tokio::test]
 async fn strangers_are_refused() {
-    let world = World::with(Config {
-        api_key: Some(("SK1".to_owned(), "secret".to_owned())),
-        ..Config::default()
-    })
-    .await;
+    let world =
+        World::with(Config { api_key: Some(("SK1".to_owned(), "secret".to_owned())), ..Config::default() }).await;
     let get = |path: &str| world.http.get(world.url(path));
     let key = get("Messages.json").basic_auth("SK1", Some("secret"));
     assert_eq!(key.send().await.unwrap().status(), 200);
-    for path in [
-        "Messages.json",
-        "Messages/SM1.json",
-        "IncomingPhoneNumbers.json",
-    ] {
-        for request in [
-            get(path),
-            get(path).basic_auth(ACCOUNT_SID, Some("wrong")),
-            get(path).basic_auth("SK1", Some("wrong")),
-        ] {
+    for path in ["Messages.json", "Messages/SM1.json", "IncomingPhoneNumbers.json"] {
+        for request in
+            [get(path), get(path).basic_auth(ACCOUNT_SID, Some("wrong")), get(path).basic_auth("SK1", Some("wrong"))]
+        {
             let answer = request.send().await.unwrap();
             assert_eq!(answer.status(), 401, "{path}");
             let body: serde_json::Value = answer.json().await.unwrap();
@@ -73,10 +56,7 @@ async fn strangers_are_refused() {
     let known = world.http.get(&account).basic_auth("SK1", Some("secret"));
     assert_eq!(known.send().await.unwrap().status(), 200);
     let (_, numbers) = world.get("IncomingPhoneNumbers.json").await;
-    assert_eq!(
-        numbers["incoming_phone_numbers"][0]["phone_number"],
-        LONG_CODE
-    );
+    assert_eq!(numbers["incoming_phone_numbers"][0]["phone_number"], LONG_CODE);
 }
 
 /// Checks that a create with these fields is refused with 400 and `code`.
@@ -84,10 +64,7 @@ async fn check(world: &World, form: &[(&str, &str)], code: u64) {
     let (status, body) = world.create(form).await;
     assert_eq!(body["code"], code, "{form:?}: {body}");
     let expected = if code == 21611 { 429 } else { 400 };
-    assert_eq!(
-        (u64::from(status), &body["status"]),
-        (expected, &status.into())
-    );
+    assert_eq!((u64::from(status), &body["status"]), (expected, &status.into()));
 }
 
 #[tokio::test]
@@ -98,57 +75,18 @@ async fn refusals() {
     let whatsapp_sender = format!("whatsapp:{WHATSAPP_SENDER}");
     let ok = [("To", ADA), ("From", LONG_CODE), ("Body", "Hi")];
     check(&world, &[("From", LONG_CODE), ("Body", "Hi")], 21604).await;
-    check(
-        &world,
-        &[("To", "12"), ("From", LONG_CODE), ("Body", "Hi")],
-        21211,
-    )
-    .await;
+    check(&world, &[("To", "12"), ("From", LONG_CODE), ("Body", "Hi")], 21211).await;
     check(&world, &[("To", ADA), ("Body", "Hi")], 21603).await;
     check(&world, &[("To", ADA), ("From", "x"), ("Body", "Hi")], 21212).await;
-    check(
-        &world,
-        &[("To", ADA), ("From", "+12025559999"), ("Body", "Hi")],
-        21606,
-    )
-    .await;
-    check(
-        &world,
-        &[("To", LONG_CODE), ("From", LONG_CODE), ("Body", "Hi")],
-        21266,
-    )
-    .await;
-    check(
-        &world,
-        &[("To", &whatsapp_ada), ("From", LONG_CODE), ("Body", "Hi")],
-        21910,
-    )
-    .await;
-    let stranger = [
-        ("To", whatsapp_ada.as_str()),
-        ("From", "whatsapp:+12025559999"),
-        ("Body", "Hi"),
-    ];
+    check(&world, &[("To", ADA), ("From", "+12025559999"), ("Body", "Hi")], 21606).await;
+    check(&world, &[("To", LONG_CODE), ("From", LONG_CODE), ("Body", "Hi")], 21266).await;
+    check(&world, &[("To", &whatsapp_ada), ("From", LONG_CODE), ("Body", "Hi")], 21910).await;
+    let stranger = [("To", whatsapp_ada.as_str()), ("From", "whatsapp:+12025559999"), ("Body", "Hi")];
     check(&world, &stranger, 63007).await;
     check(&world, &[("To", ADA), ("From", LONG_CODE)], 21619).await;
-    check(
-        &world,
-        &[("To", ADA), ("From", LONG_CODE), ("Body", "")],
-        21602,
-    )
-    .await;
-    check(
-        &world,
-        &[("To", ADA), ("From", LONG_CODE), ("Body", &long)],
-        21617,
-    )
-    .await;
-    check(
-        &world,
-        &[("To", ADA), ("MessagingServiceSid", "MG1"), ("Body", "Hi")],
-        21701,
-    )
-    .await;
+    check(&world, &[("To", ADA), ("From", LONG_CODE), ("Body", "")], 21602).await;
+    check(&world, &[("To", ADA), ("From", LONG_CODE), ("Body", &long)], 21617).await;
+    check(&world, &[("To", ADA), ("MessagingServiceSid", "MG1"), ("Body", "Hi")], 21701).await;
     for (name, value, code) in [
         ("MediaUrl", "nowhere", 21620),
         ("StatusCallback", "/status", 21609),
@@ -176,11 +114,7 @@ async fn refusals() {
 #[tokio::test]
 async fn magic_numbers() {
     let world = World::new().await;
-    for (from, code) in [
-        ("+15005550001", 21212),
-        ("+15005550007", 21606),
-        ("+15005550008", 21611),
-    ] {
+    for (from, code) in [("+15005550001", 21212), ("+15005550007", 21606), ("+15005550008", 21611)] {
         check(&world, &[("To", ADA), ("From", from), ("Body", "Hi")], code).await;
     }
     for (to, code) in [
@@ -190,22 +124,10 @@ async fn magic_numbers() {
         ("+15005550004", 21610),
         ("+15005550009", 21614),
     ] {
-        check(
-            &world,
-            &[("To", to), ("From", "+15005550006"), ("Body", "Hi")],
-            code,
-        )
-        .await;
+        check(&world, &[("To", to), ("From", "+15005550006"), ("Body", "Hi")], code).await;
     }
     let callback = world.callback("magic");
-    world
-        .created(&[
-            ("To", ADA),
-            ("From", "+15005550006"),
-            ("Body", "Hi"),
-            ("StatusCallback", &callback),
-        ])
-        .await;
+    world.created(&[("To", ADA), ("From", "+15005550006"), ("Body", "Hi"), ("StatusCallback", &callback)]).await;
     assert!(world.settled().await.is_empty());
     assert_eq!(world.simulator.truth().len(), 1);
 }
@@ -256,21 +178,14 @@ async fn a_scheduled_message_waits_and_can_be_called_off() {
     assert_eq!(create("tomorrow").await.1["code"], 35114);
     let early = schedule(now + Duration::seconds(299));
     assert_eq!(create(&early).await.1["code"], 35115);
-    assert_eq!(
-        create(&schedule(now + Duration::days(36))).await.1["code"],
-        35115
-    );
+    assert_eq!(create(&schedule(now + Duration::days(36))).await.1["code"], 35115);
 
     let at = schedule(now + Duration::hours(1));
     let (_, kept) = create(&at).await;
     let (_, dropped) = create(&at).await;
     assert_eq!(kept["status"], "scheduled");
     let path = format!("Messages/{}.json", dropped["sid"].as_str().unwrap());
-    let cancel = world
-        .post(&path, &[("Status", "canceled")])
-        .send()
-        .await
-        .unwrap();
+    let cancel = world.post(&path, &[("Status", "canceled")]).send().await.unwrap();
     assert_eq!(cancel.status(), 200);
     assert_eq!(world.webhook().await.status(), "canceled");
 
@@ -279,11 +194,7 @@ async fn a_scheduled_message_waits_and_can_be_called_off() {
     statuses.sort();
     assert_eq!(statuses, ["delivered", "queued", "sending", "sent"]);
     let path = format!("Messages/{}.json", kept["sid"].as_str().unwrap());
-    let late = world
-        .post(&path, &[("Status", "canceled")])
-        .send()
-        .await
-        .unwrap();
+    let late = world.post(&path, &[("Status", "canceled")]).send().await.unwrap();
     assert_eq!(late.status(), 400);
     let body: serde_json::Value = late.json().await.unwrap();
     assert_eq!(body["code"], 30409);
@@ -295,11 +206,7 @@ async fn a_scheduled_message_waits_and_can_be_called_off() {
 
 #[tokio::test]
 async fn a_sender_is_held_to_its_rate() {
-    let world = World::with(Config {
-        pace: Pace::Refuse { per_second: 2 },
-        ..Config::default()
-    })
-    .await;
+    let world = World::with(Config { pace: Pace::Refuse { per_second: 2 }, ..Config::default() }).await;
     let two_segments = "x".repeat(200);
     let form = [("To", ADA), ("From", LONG_CODE), ("Body", &two_segments)];
     world.created(&form).await;
@@ -309,22 +216,12 @@ async fn a_sender_is_held_to_its_rate() {
     let body: serde_json::Value = answer.json().await.unwrap();
     assert_eq!(body["code"], 20429);
     let sender = &world.simulator.stats().senders[0];
-    assert_eq!(
-        (sender.accepted, sender.refused, sender.peak_per_second),
-        (1, 1, 2)
-    );
+    assert_eq!((sender.accepted, sender.refused, sender.peak_per_second), (1, 1, 2));
 }
 
 #[tokio::test]
 async fn a_full_queue_refuses_and_a_long_one_expires_messages() {
-    let world = World::with(Config {
-        pace: Pace::Queue {
-            per_second: 1,
-            queue_s: 3_600,
-        },
-        ..Config::default()
-    })
-    .await;
+    let world = World::with(Config { pace: Pace::Queue { per_second: 1, queue_s: 3_600 }, ..Config::default() }).await;
     // 1,531 characters are 11 segments: 11 s of air each.
     let long = "x".repeat(1_531);
     let callback = world.callback("queue");
@@ -360,8 +257,6 @@ async fn a_full_queue_refuses_and_a_long_one_expires_messages() {
 async fn bodies_have_a_limit() {
     let world = World::new().await;
     let huge = "x".repeat(64 * 1024);
-    let (status, _) = world
-        .create(&[("To", ADA), ("From", LONG_CODE), ("Body", &huge)])
-        .await;
+    let (status, _) = world.create(&[("To", ADA), ("From", LONG_CODE), ("Body", &huge)]).await;
     assert_eq!(status, 413);
 }

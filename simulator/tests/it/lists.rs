@@ -1,9 +1,7 @@
 //! The Messages list: filters, paging, lag.
 
 use chrono::{DateTime, Duration, Utc};
-use simulator::{
-    ACCOUNT_SID, AUTH_TOKEN, Config, Inbound, LONG_CODE, OTHER_LONG_CODE, WHATSAPP_SENDER,
-};
+use simulator::{ACCOUNT_SID, AUTH_TOKEN, Config, Inbound, LONG_CODE, OTHER_LONG_CODE, WHATSAPP_SENDER};
 
 use crate::application::{World, quick};
 
@@ -24,15 +22,11 @@ async fn pages_follow_each_other_newest_first() {
     for index in 0..25 {
         let body = index.to_string();
         let to = if index % 5 == 0 { BOB } else { ADA };
-        world
-            .created(&[("To", to), ("From", LONG_CODE), ("Body", &body)])
-            .await;
+        world.created(&[("To", to), ("From", LONG_CODE), ("Body", &body)]).await;
     }
     let mut seen = Vec::new();
     let to = form_urlencoded::byte_serialize(ADA.as_bytes()).collect::<String>();
-    let mut next = Some(format!(
-        "/2010-04-01/Accounts/{ACCOUNT_SID}/Messages.json?To={to}&PageSize=6"
-    ));
+    let mut next = Some(format!("/2010-04-01/Accounts/{ACCOUNT_SID}/Messages.json?To={to}&PageSize=6"));
     let mut sizes = Vec::new();
     while let Some(uri) = next {
         let request = world.http.get(format!("{}{uri}", world.api));
@@ -40,11 +34,7 @@ async fn pages_follow_each_other_newest_first() {
         let page: serde_json::Value = answer.send().await.unwrap().json().await.unwrap();
         let messages = page["messages"].as_array().unwrap();
         sizes.push(messages.len());
-        seen.extend(
-            messages
-                .iter()
-                .map(|m| m["body"].as_str().unwrap().to_owned()),
-        );
+        seen.extend(messages.iter().map(|m| m["body"].as_str().unwrap().to_owned()));
         next = page["next_page_uri"].as_str().map(str::to_owned);
         assert!(sizes.len() < 10, "the pages end");
     }
@@ -64,39 +54,21 @@ async fn filters() {
     for (day, from) in [(0, LONG_CODE), (1, OTHER_LONG_CODE), (2, LONG_CODE)] {
         world.clock.set(start + Duration::days(day));
         let body = format!("day {day}");
-        world
-            .created(&[("To", ADA), ("From", from), ("Body", &body)])
-            .await;
+        world.created(&[("To", ADA), ("From", from), ("Body", &body)]).await;
         world.settled().await;
     }
-    world
-        .simulator
-        .inbound(Inbound::sms(ADA, LONG_CODE, "from Ada"))
-        .await
-        .unwrap();
+    world.simulator.inbound(Inbound::sms(ADA, LONG_CODE, "from Ada")).await.unwrap();
 
-    assert_eq!(
-        bodies(&world, "").await,
-        ["from Ada", "day 2", "day 1", "day 0"]
-    );
+    assert_eq!(bodies(&world, "").await, ["from Ada", "day 2", "day 1", "day 0"]);
     assert_eq!(bodies(&world, "To=%2B14155550123").await.len(), 3);
     assert_eq!(bodies(&world, "To=%2B12025550100").await, ["from Ada"]);
     assert_eq!(bodies(&world, "From=%2B14155550123").await, ["from Ada"]);
     assert_eq!(bodies(&world, "From=%2B12025550101").await, ["day 1"]);
-    assert_eq!(
-        bodies(&world, "To=whatsapp%3A%2B14155550123").await,
-        [""; 0]
-    );
+    assert_eq!(bodies(&world, "To=whatsapp%3A%2B14155550123").await, [""; 0]);
     assert_eq!(bodies(&world, "DateSent=2026-03-03").await, ["day 1"]);
     // The wire form of DateSent<=2026-03-03: on or before that day.
-    assert_eq!(
-        bodies(&world, "DateSent%3C=2026-03-03").await,
-        ["day 1", "day 0"]
-    );
-    assert_eq!(
-        bodies(&world, "DateSent%3E=2026-03-03&To=%2B14155550123").await,
-        ["day 2", "day 1"]
-    );
+    assert_eq!(bodies(&world, "DateSent%3C=2026-03-03").await, ["day 1", "day 0"]);
+    assert_eq!(bodies(&world, "DateSent%3E=2026-03-03&To=%2B14155550123").await, ["day 2", "day 1"]);
     let (_, page) = world.get("Messages.json?To=%2B12025550100").await;
     assert_eq!(page["messages"][0]["direction"], "inbound");
     assert_eq!(page["messages"][0]["status"], "received");
@@ -107,9 +79,7 @@ async fn a_list_may_lag_and_fail() {
     let mut chaos = quick();
     chaos.list_lag_ms = 5_000;
     let world = World::chaotic(chaos.clone()).await;
-    world
-        .created(&[("To", ADA), ("From", LONG_CODE), ("Body", "new")])
-        .await;
+    world.created(&[("To", ADA), ("From", LONG_CODE), ("Body", "new")]).await;
     assert!(bodies(&world, "To=%2B14155550123").await.is_empty());
     world.clock.set("2026-03-02T12:00:05Z".parse().unwrap());
     assert_eq!(bodies(&world, "To=%2B14155550123").await, ["new"]);
@@ -121,23 +91,15 @@ async fn a_list_may_lag_and_fail() {
 
 #[tokio::test]
 async fn the_log_forgets_what_finished_first() {
-    let world = World::with(Config {
-        log_limit: 3,
-        ..Config::default()
-    })
-    .await;
+    let world = World::with(Config { log_limit: 3, ..Config::default() }).await;
     for body in ["1", "2", "3", "4", "5"] {
-        world
-            .created(&[("To", ADA), ("From", LONG_CODE), ("Body", body)])
-            .await;
+        world.created(&[("To", ADA), ("From", LONG_CODE), ("Body", body)]).await;
         world.settled().await;
     }
     assert_eq!(bodies(&world, "To=%2B14155550123").await, ["5", "4", "3"]);
     assert_eq!(world.simulator.stats().evicted, 2);
     let to = format!("whatsapp:{ADA}");
     let from = format!("whatsapp:{WHATSAPP_SENDER}");
-    world
-        .created(&[("To", &to), ("From", &from), ("Body", "x")])
-        .await;
+    world.created(&[("To", &to), ("From", &from), ("Body", "x")]).await;
     assert_eq!(world.simulator.thread(ADA, u64::MAX, 10).len(), 3);
 }

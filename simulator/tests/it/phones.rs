@@ -2,8 +2,7 @@
 
 use serde_json::{Value, json};
 use simulator::{
-    Content, Inbound, LONG_CODE, OFFER_CONTENT, OTHER_LONG_CODE, Origin, SHORT_CODE, TOLL_FREE,
-    WHATSAPP_SENDER,
+    Content, Inbound, LONG_CODE, OFFER_CONTENT, OTHER_LONG_CODE, Origin, SHORT_CODE, TOLL_FREE, WHATSAPP_SENDER,
 };
 
 use crate::application::World;
@@ -29,10 +28,7 @@ async fn stop_blocks_the_pair_until_start() {
     let stop = says(&world, OTHER_LONG_CODE, " stop ").await;
     assert!(stop.twilio_reply.unwrap().contains("unsubscribed"));
     let webhook = world.webhook().await;
-    assert_eq!(
-        (webhook.field("Body"), webhook.field("From")),
-        (" stop ", ADA)
-    );
+    assert_eq!((webhook.field("Body"), webhook.field("From")), (" stop ", ADA));
     assert_eq!(webhook.field("SmsStatus"), "received");
     assert!(!webhook.fields.contains_key("OptOutType"));
 
@@ -47,10 +43,7 @@ async fn stop_blocks_the_pair_until_start() {
     says(&world, OTHER_LONG_CODE, "START").await;
     assert_eq!(refusal(&world, OTHER_LONG_CODE).await, 0);
     // A plain yes that lifts nothing is not Twilio's to answer.
-    assert_eq!(
-        says(&world, OTHER_LONG_CODE, "YES").await.twilio_reply,
-        None
-    );
+    assert_eq!(says(&world, OTHER_LONG_CODE, "YES").await.twilio_reply, None);
     let thread = world.simulator.thread(ADA, u64::MAX, 50);
     let replies = thread.iter().filter(|entry| entry.origin == Origin::Twilio);
     assert_eq!(replies.count(), 3);
@@ -69,22 +62,14 @@ async fn the_kind_of_sender_decides() {
     let stop = Inbound::whatsapp(ADA, WHATSAPP_SENDER, "STOP");
     let outcome = world.simulator.inbound(stop).await.unwrap();
     assert_eq!(outcome.twilio_reply, None);
-    let (to, from) = (
-        format!("whatsapp:{ADA}"),
-        format!("whatsapp:{WHATSAPP_SENDER}"),
-    );
-    world
-        .created(&[("To", &to), ("From", &from), ("Body", "Hi")])
-        .await;
+    let (to, from) = (format!("whatsapp:{ADA}"), format!("whatsapp:{WHATSAPP_SENDER}"));
+    world.created(&[("To", &to), ("From", &from), ("Body", "Hi")]).await;
 }
 
 #[tokio::test]
 async fn whatsapp_is_free_for_a_day_after_the_person_wrote() {
     let world = World::new().await;
-    let (to, from) = (
-        format!("whatsapp:{ADA}"),
-        format!("whatsapp:{WHATSAPP_SENDER}"),
-    );
+    let (to, from) = (format!("whatsapp:{ADA}"), format!("whatsapp:{WHATSAPP_SENDER}"));
     let free = [("To", to.as_str()), ("From", &from), ("Body", "Hi")];
     world.created(&free).await;
     let hello = Inbound::whatsapp(ADA, WHATSAPP_SENDER, "Hello");
@@ -102,12 +87,7 @@ async fn whatsapp_is_free_for_a_day_after_the_person_wrote() {
     world.created(&template).await;
     world.created(&template[..3]).await;
     world.settled().await;
-    let codes: Vec<_> = world
-        .simulator
-        .truth()
-        .iter()
-        .map(|e| e.error_code)
-        .collect();
+    let codes: Vec<_> = world.simulator.truth().iter().map(|e| e.error_code).collect();
     assert_eq!(codes, [Some(63016), None, Some(63016), None, Some(63028)]);
     let offer = &world.simulator.truth()[3];
     assert!(offer.body.starts_with("Hello Ada, this week only: tea."));
@@ -124,12 +104,8 @@ async fn the_application_answers_in_twiml() {
     world.answer("not TwiML");
     let outcome = says(&world, LONG_CODE, "Hello?").await;
     assert!(outcome.problem.is_some() && outcome.replies.is_empty());
-    let shown: Vec<_> = world
-        .simulator
-        .thread(ADA, u64::MAX, 10)
-        .into_iter()
-        .map(|entry| (entry.origin, entry.body))
-        .collect();
+    let shown: Vec<_> =
+        world.simulator.thread(ADA, u64::MAX, 10).into_iter().map(|entry| (entry.origin, entry.body)).collect();
     assert_eq!(
         shown,
         [
@@ -158,14 +134,7 @@ async fn the_control_api_does_it_all() {
 
     // An answer without a recipient goes to the number that wrote last.
     let write = world.http.post(control(&format!("phones/{ADA}/messages")));
-    let outcome: Value = write
-        .json(&json!({ "body": "Hey" }))
-        .send()
-        .await
-        .unwrap()
-        .json()
-        .await
-        .unwrap();
+    let outcome: Value = write.json(&json!({ "body": "Hey" })).send().await.unwrap().json().await.unwrap();
     assert_eq!(outcome["message"]["to"], OTHER_LONG_CODE);
     let phones = get("phones?limit=1").await;
     assert_eq!(phones["items"][0]["number"], ADA);
@@ -178,10 +147,7 @@ async fn the_control_api_does_it_all() {
 
     let bad = world.http.put(control("chaos")).json(&json!({ "hang": 2 }));
     assert_eq!(bad.send().await.unwrap().status(), 422);
-    let good = world
-        .http
-        .put(control("chaos"))
-        .json(&json!({ "hang": 0.5 }));
+    let good = world.http.put(control("chaos")).json(&json!({ "hang": 0.5 }));
     assert_eq!(good.send().await.unwrap().status(), 200);
     assert_eq!(get("chaos").await["hang"], 0.5);
 
@@ -197,17 +163,11 @@ async fn the_control_api_does_it_all() {
 
     let log = world.http.get(control("log?since=1")).send().await.unwrap();
     let log = log.text().await.unwrap();
-    let lines: Vec<Value> = log
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
+    let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(lines.len(), 1);
     assert_eq!(lines[0]["to"], BOB);
     let stats = get("stats").await;
-    assert_eq!(
-        (&stats["accepted"], &stats["inbound"]),
-        (&2.into(), &1.into())
-    );
+    assert_eq!((&stats["accepted"], &stats["inbound"]), (&2.into(), &1.into()));
 
     let reset = world.http.post(control("reset")).send().await.unwrap();
     assert_eq!(reset.status(), 204);

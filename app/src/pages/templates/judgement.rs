@@ -84,7 +84,7 @@ fn preview(template: &Template, values: &BTreeMap<String, String>) -> String {
     let required = template.required();
     let fill = |name: &str| match value(name) {
         Some(value) => Some(Cow::Owned(value.to_owned())),
-        None => required.contains(&name).then(|| Cow::Owned(format!("⟨{name}⟩"))),
+        None => required.contains(&name).then(|| Cow::Owned(format!("<{name}>"))),
     };
     // Whatever is required got a value just now.
     template.render(fill).unwrap_or_default()
@@ -222,9 +222,9 @@ mod tests {
     fn a_preview_shows_what_is_missing() {
         let template = Template::parse("Hi {{ name }}, {{ city | default(\"there\") }}").expect("a template");
         let values = |name: &str| BTreeMap::from([("name".to_owned(), name.to_owned())]);
-        assert_eq!(preview(&template, &BTreeMap::new()), "Hi ⟨name⟩, there");
+        assert_eq!(preview(&template, &BTreeMap::new()), "Hi <name>, there");
         assert_eq!(preview(&template, &values("Ann")), "Hi Ann, there");
-        assert_eq!(preview(&template, &values("")), "Hi ⟨name⟩, there");
+        assert_eq!(preview(&template, &values("")), "Hi <name>, there");
     }
 
     #[test]
