@@ -47,7 +47,11 @@ pub fn provide_live() {
 }
 
 impl Live {
+    /// A campaign moves by its messages: whoever shows messages hears of it too.
     fn count(&self, noun: &str) {
+        if noun == "campaigns" {
+            self.count("messages");
+        }
         if let Some(place) = NOUNS.iter().position(|known| *known == noun) {
             self.changes[place].update(|n| *n += 1);
         }

@@ -9,7 +9,7 @@ use leptos::prelude::*;
 use std::time::Duration;
 
 /// How often words like "5 min ago" are written anew.
-const TICK: Duration = Duration::from_secs(20);
+const TICK: Duration = Duration::from_secs(5);
 
 /// The page's idea of time.
 #[derive(Clone, Copy)]

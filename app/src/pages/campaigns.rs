@@ -37,13 +37,16 @@ pub fn Campaigns() -> impl IntoView {
         |(status, after)| api::campaigns::list(status, PageRequest::after(after)),
     );
     live::on_changed("campaigns", move || campaigns.refetch());
+    let is_sending = StoredValue::new(false);
     timing::every(READ_EVERY, move || {
-        let is_sending = |row: &CampaignRow| row.campaign.status == CampaignStatus::Running;
-        let moves = campaigns.get_untracked().and_then(Result::ok).is_some_and(|page| page.rows.iter().any(is_sending));
-        if moves {
+        if is_sending.get_value() {
             campaigns.refetch();
         }
     });
+    let show = move |page: page::Page<CampaignRow>| {
+        is_sending.set_value(page.rows.iter().any(|row| row.campaign.status == CampaignStatus::Running));
+        list(page, status.get_untracked(), after.get_untracked().is_some())
+    };
     let may_write = viewer_may(Operation::CampaignWrite);
     let tabs = std::iter::once((address(None), "All".to_owned()))
         .chain(CampaignStatus::ALL.iter().map(|status| (address(Some(*status)), status.label().to_owned())))
@@ -58,7 +61,7 @@ pub fn Campaigns() -> impl IntoView {
             <Load
                 resource=campaigns
                 skeleton=|| view! { <TableSkeleton columns=COLUMNS.len() /> }
-                view=move |page| list(page, status.get_untracked(), after.get_untracked().is_some())
+                view=show
             />
         </Page>
     }

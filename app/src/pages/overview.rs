@@ -22,7 +22,7 @@ use leptos_router::components::A;
 #[component]
 pub fn Overview() -> impl IntoView {
     let figures = Resource::new(|| (), |()| api::overview::get());
-    for noun in ["campaigns", "messages", "inbound", "users"] {
+    for noun in ["campaigns", "inbound", "users"] {
         live::on_changed(noun, move || figures.refetch());
     }
     let may_write = viewer_may(Operation::CampaignWrite);

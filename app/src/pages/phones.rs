@@ -41,8 +41,9 @@ pub fn Phones() -> impl IntoView {
             }
         },
     );
+    let is_real = StoredValue::new(false);
     let look = move || {
-        if !matches!(phones.get_untracked(), Some(Ok(None))) {
+        if !is_real.get_value() {
             phones.refetch();
         }
     };
@@ -60,7 +61,7 @@ pub fn Phones() -> impl IntoView {
                     </p>
                 </Show>
             </Transition>
-            <div class="grid gap-4 items-start md:grid-cols-[minmax(240px,320px)_minmax(0,1fr)]">
+            <div class="grid grid-cols-[minmax(0,1fr)] gap-4 items-start md:grid-cols-[minmax(240px,320px)_minmax(0,1fr)]">
                 // On a narrow screen an open phone takes the place of the list.
                 <div class=move || if chosen.read().is_some() { "max-md:hidden" } else { "md:col-span-2" }>
                     <Load
@@ -68,7 +69,10 @@ pub fn Phones() -> impl IntoView {
                         skeleton=|| view! { <LinesSkeleton lines=6 /> }
                         view=move |phones| match phones {
                             Some(phones) => list(phones, chosen).into_any(),
-                            None => with_a_provider().into_any(),
+                            None => {
+                                is_real.set_value(true);
+                                with_a_provider().into_any()
+                            }
                         }
                     />
                 </div>

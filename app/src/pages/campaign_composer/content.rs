@@ -41,7 +41,9 @@ pub fn ContentStep(
     let sender_choices: Vec<Choice> = senders.with_value(|senders| {
         let words = |one: &Sender| {
             let off = if one.enabled { "" } else { " (switched off)" };
-            format!("{} · {} · {}{off}", one.name, one.channel.label(), one.address)
+            // A sender without a name of its own is called by its address.
+            let address = if one.name == one.address { String::new() } else { format!(" · {}", one.address) };
+            format!("{} · {}{address}{off}", one.name, one.channel.label())
         };
         let listed = senders.iter().map(|one| (one.id.to_string(), words(one)));
         std::iter::once((String::new(), "Choose a sender".to_owned())).chain(listed).collect()
@@ -78,7 +80,7 @@ pub fn ContentStep(
             </div>
             <Show when=move || !writing.get() && may_write.get()>
                 <div>
-                    <Button kind=ButtonKind::Quiet on_click=move |_| writing.set(true)>
+                    <Button on_click=move |_| writing.set(true)>
                         "Write a new template here"
                     </Button>
                 </div>

@@ -38,7 +38,7 @@ pub fn Funnel(
         };
         view! {
             <tr>
-                <th scope="row" class="py-1 pr-3 text-left font-normal">
+                <th scope="row" class="py-1 pr-3 text-left font-normal whitespace-nowrap">
                     {name}
                 </th>
                 <td class="w-full py-1">
