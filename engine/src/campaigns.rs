@@ -431,6 +431,12 @@ struct Reactions {
     opted_out: i64,
 }
 
+/// The lowest id that can have been made at this instant or after it: ids begin with their milliseconds (UUIDv7), so that
+/// the primary key finds what is younger.
+fn first_id_of(at: DateTime<Utc>) -> Uuid {
+    Uuid::from_u128(u128::try_from(at.timestamp_millis()).unwrap_or(0) << 80)
+}
+
 /// How many people of the audience wrote back after the launch, and how many of them opted out.
 async fn reactions(engine: &Engine, record: &CampaignRecord) -> Result<(i64, i64)> {
     let found: Option<Reactions> = db::one(
@@ -438,8 +444,8 @@ async fn reactions(engine: &Engine, record: &CampaignRecord) -> Result<(i64, i64
         "SELECT COUNT(DISTINCT i.user_id) AS replied,
                 COUNT(DISTINCT CASE WHEN i.kind = 'stop' THEN i.user_id END) AS opted_out
          FROM inbound_messages i JOIN messages m ON m.user_id = i.user_id AND m.campaign_id = $1
-         WHERE i.received_at > $2 AND m.state >= 100",
-        values![record.id, record.launched_at],
+         WHERE i.id > $3 AND i.received_at > $2 AND m.state >= 100",
+        values![record.id, record.launched_at, record.launched_at.map(first_id_of)],
     )
     .await?;
     Ok(found.map_or((0, 0), |row| (row.replied, row.opted_out)))

@@ -290,7 +290,7 @@ async fn carrier(config: &Config, role: Role, shutdown: &CancellationToken) -> R
         (Some(url), _) => (url, None),
         (None, Role::Serve { .. }) => {
             let listen = config.settings.simulator_listen;
-            let running = simulator::start(listen, &config.public_url, shutdown.clone()).await?;
+            let running = simulator::start(listen, &config.public_url, &config.senders, shutdown.clone()).await?;
             (running.url.clone(), Some(running))
         }
         // Nothing is sent by a command: any address will do.

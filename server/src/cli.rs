@@ -165,7 +165,9 @@ async fn simulate(config: &Config) -> Result<()> {
         "SIMULATOR: it is off, since Twilio's keys are given"
     );
     let shutdown = CancellationToken::new();
-    let running = simulator::start(config.settings.simulator_listen, &config.public_url, shutdown.clone()).await?;
+    let running =
+        simulator::start(config.settings.simulator_listen, &config.public_url, &config.senders, shutdown.clone())
+            .await?;
     writeln!(std::io::stdout(), "Simulator: {}", running.url)?;
     stop().await;
     shutdown.cancel();

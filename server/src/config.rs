@@ -352,9 +352,13 @@ fn senders(settings: &Settings, provider: &Provider) -> Vec<(Channel, String, u3
     };
     let mut senders = of(Channel::Sms, &settings.sms_senders);
     senders.extend(of(Channel::Whatsapp, &settings.whatsapp_senders));
-    if senders.is_empty() && matches!(provider, Provider::Simulator { .. }) {
-        senders.push((Channel::Sms, simulator::LONG_CODE.to_owned(), 100));
-        senders.push((Channel::Whatsapp, simulator::WHATSAPP_SENDER.to_owned(), 80));
+    if matches!(provider, Provider::Simulator { .. }) {
+        let shipped = [(Channel::Sms, simulator::LONG_CODE, 100), (Channel::Whatsapp, simulator::WHATSAPP_SENDER, 80)];
+        for (channel, address, rate) in shipped {
+            if senders.iter().all(|(of, _, _)| *of != channel) {
+                senders.push((channel, address.to_owned(), rate));
+            }
+        }
     }
     senders
 }

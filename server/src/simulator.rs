@@ -1,7 +1,8 @@
 //! The simulator in this process: Twilio on the wire, on an address of its own, calling our webhooks back.
 
 use anyhow::{Context as _, Result};
-use simulator::{Config, Simulator};
+use domain::phone::Channel;
+use simulator::{Config, Sender, SenderKind, Simulator};
 use std::net::SocketAddr;
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -17,13 +18,31 @@ pub struct Running {
     _simulator: Simulator,
 }
 
-/// Starts one. `public_url` is ours: what people write goes to its webhook.
+/// Starts one. `public_url` is ours: what people write goes to its webhook. It has the configured senders beside its own,
+/// so that a configuration that names other numbers can be tried out as it is.
 ///
 /// # Errors
 /// If it cannot listen there.
-pub async fn start(listen: SocketAddr, public_url: &Url, shutdown: CancellationToken) -> Result<Running> {
+pub async fn start(
+    listen: SocketAddr,
+    public_url: &Url,
+    senders: &[(Channel, String, u32)],
+    shutdown: CancellationToken,
+) -> Result<Running> {
     let inbound = public_url.join(INBOUND).context("the public URL takes no path")?;
-    let simulator = Simulator::new(Config { inbound_url: Some(inbound), ..Config::default() })?;
+    let mut config = Config { inbound_url: Some(inbound), ..Config::default() };
+    for (channel, number, _) in senders {
+        let kind = match channel {
+            Channel::Sms => SenderKind::LongCode,
+            Channel::Whatsapp => SenderKind::Whatsapp,
+        };
+        let sender = Sender::new(number, kind);
+        let known = config.senders.iter().any(|own| own.number == *number && own.channel() == sender.channel());
+        if !known && number.starts_with('+') {
+            config.senders.push(sender);
+        }
+    }
+    let simulator = Simulator::new(config)?;
     let url = simulator
         .spawn(listen, shutdown)
         .await
