@@ -11,6 +11,7 @@ pub mod consents;
 pub mod consequences;
 pub mod db;
 pub mod dead_letters;
+mod decisions;
 pub mod delivery;
 mod entity;
 pub mod error;

@@ -6,7 +6,7 @@ use domain::{
     campaign::{Audience, Campaign, CampaignForm, CampaignStatus},
     ids::{CampaignId, SegmentId, SenderId, TemplateId, TopicId},
 };
-use sea_orm::{ConnectionTrait, FromQueryResult};
+use sea_orm::{ConnectionTrait, FromQueryResult, Value};
 use uuid::Uuid;
 
 /// A campaign's row, with the names of what it points to.
@@ -91,27 +91,12 @@ pub(crate) async fn insert<C: ConnectionTrait>(
     id: CampaignId,
     form: &CampaignForm,
 ) -> Result<()> {
-    let now = engine.clock.now();
     db::exec(
         conn,
         "INSERT INTO campaigns (id, name, kind, status, sender_id, template_id, topic_id, segment_id, filter,
             rate_per_second, not_before, not_after, unknown_policy, start_deadline_minutes, created_at, updated_at)
          VALUES ($1, $2, 'bulk', 'draft', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13)",
-        values![
-            id.0,
-            form.name.trim(),
-            form.sender.map(Uuid::from),
-            form.template.map(Uuid::from),
-            form.topic.map(Uuid::from),
-            form.audience.segment.map(Uuid::from),
-            form.audience.filter.trim(),
-            rate(form),
-            form.not_before.clone(),
-            form.not_after.clone(),
-            form.unknown_policy.as_str(),
-            deadline(form),
-            now
-        ],
+        stored(engine, id, form),
     )
     .await?;
     Ok(())
@@ -130,24 +115,29 @@ pub(crate) async fn update<C: ConnectionTrait>(
             rate_per_second = $8, not_before = $9, not_after = $10, unknown_policy = $11, start_deadline_minutes = $12,
             updated_at = $13
          WHERE id = $1",
-        values![
-            id.0,
-            form.name.trim(),
-            form.sender.map(Uuid::from),
-            form.template.map(Uuid::from),
-            form.topic.map(Uuid::from),
-            form.audience.segment.map(Uuid::from),
-            form.audience.filter.trim(),
-            rate(form),
-            form.not_before.clone(),
-            form.not_after.clone(),
-            form.unknown_policy.as_str(),
-            deadline(form),
-            engine.clock.now()
-        ],
+        stored(engine, id, form),
     )
     .await?;
     Ok(())
+}
+
+/// What both statements store, in the order of their columns: `$1` is the id, `$13` the time.
+fn stored(engine: &Engine, id: CampaignId, form: &CampaignForm) -> Vec<Value> {
+    values![
+        id.0,
+        form.name.trim(),
+        form.sender.map(Uuid::from),
+        form.template.map(Uuid::from),
+        form.topic.map(Uuid::from),
+        form.audience.segment.map(Uuid::from),
+        form.audience.filter.trim(),
+        rate(form),
+        form.not_before.clone(),
+        form.not_after.clone(),
+        form.unknown_policy.as_str(),
+        deadline(form),
+        engine.clock.now(),
+    ]
 }
 
 fn rate(form: &CampaignForm) -> Option<i32> {

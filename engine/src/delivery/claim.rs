@@ -7,6 +7,7 @@ use super::{
 use crate::{
     Engine, Result,
     db::{self, Kind, Tx},
+    decisions::{self, Decided},
     provider::{Outbound, OutboundContent},
     settings,
     states::{self, Current, Move, Wait},
@@ -250,16 +251,6 @@ struct Intent {
     tries: i32,
 }
 
-/// A verdict for the ledger.
-pub(super) struct Decided {
-    pub key: MessageKey,
-    pub user: UserId,
-    pub verdict: &'static str,
-    pub gate: Gate,
-    pub fact: String,
-    pub next_at: Option<DateTime<Utc>>,
-}
-
 impl<'a> Batch<'a> {
     fn new(engine: &'a Engine, context: &'a Context, granted: u32) -> Self {
         Self {
@@ -384,7 +375,7 @@ impl<'a> Batch<'a> {
         }
         states::wait(tx, &self.waits).await?;
         states::stop_waiting(tx, &self.no_longer_waiting).await?;
-        record(self.engine, tx, &self.decisions).await?;
+        decisions::record(self.engine, tx, &self.decisions).await?;
         self.store_attempts(tx).await?;
         Ok(Stored { claim: self.claim, units: self.units, outgoing: self.outgoing })
     }
@@ -469,72 +460,4 @@ pub(crate) fn content_hash(content: &OutboundContent) -> [u8; 32] {
 /// The hash of a text, as an attempt keeps it.
 pub(crate) fn text_hash(text: &str) -> [u8; 32] {
     Sha256::digest(text.as_bytes()).into()
-}
-
-/// Writes verdicts to the ledger, and counts them by gate.
-pub(super) async fn record(engine: &Engine, tx: &Tx, decisions: &[Decided]) -> Result<()> {
-    if decisions.is_empty() {
-        return Ok(());
-    }
-    let now = engine.clock.now();
-    let items = decisions.iter().map(|decided| {
-        json!({
-            "id": engine.clock.new_id::<Uuid>().simple().to_string(),
-            "campaign_id": decided.key.campaign.0.simple().to_string(),
-            "seq": decided.key.seq,
-            "user_id": decided.user.0.simple().to_string(),
-            "verdict": decided.verdict,
-            "gate": decided.gate.as_str(),
-            "fact": decided.fact,
-            "next_at": decided.next_at.map(db::instant),
-        })
-    });
-    let table = db::rows(
-        tx,
-        1,
-        "r",
-        &[
-            ("id", Kind::Id),
-            ("campaign_id", Kind::Id),
-            ("seq", Kind::Int),
-            ("user_id", Kind::Id),
-            ("verdict", Kind::Text),
-            ("gate", Kind::Text),
-            ("fact", Kind::Text),
-            ("next_at", Kind::Time),
-        ],
-    );
-    db::exec(
-        tx,
-        &format!(
-            "INSERT INTO decisions (id, campaign_id, seq, user_id, verdict, gate, fact, next_at, at)
-             SELECT id, campaign_id, seq, user_id, verdict, gate, fact, next_at, $2 FROM {table}"
-        ),
-        vec![db::json(tx, items.collect()), now.into()],
-    )
-    .await?;
-    let mut counts: std::collections::BTreeMap<(Uuid, &str, &str), i64> = std::collections::BTreeMap::new();
-    for decided in decisions {
-        *counts.entry((decided.key.campaign.0, decided.gate.as_str(), decided.verdict)).or_default() += 1;
-    }
-    let items = counts.iter().map(|((campaign, gate, verdict), count)| {
-        json!({ "campaign_id": campaign.simple().to_string(), "gate": gate, "verdict": verdict, "count": count })
-    });
-    let table = db::rows(
-        tx,
-        1,
-        "r",
-        &[("campaign_id", Kind::Id), ("gate", Kind::Text), ("verdict", Kind::Text), ("count", Kind::Int)],
-    );
-    db::exec(
-        tx,
-        &format!(
-            "INSERT INTO decision_stats (campaign_id, gate, verdict, count)
-             SELECT campaign_id, gate, verdict, count FROM {table} WHERE true ORDER BY campaign_id, gate, verdict
-             ON CONFLICT (campaign_id, gate, verdict) DO UPDATE SET count = decision_stats.count + excluded.count"
-        ),
-        vec![db::json(tx, items.collect())],
-    )
-    .await?;
-    Ok(())
 }

@@ -1,14 +1,11 @@
 //! Outcomes are written in batches, each by compare-and-set on (state, attempt): whoever moved a message first wins, and
 //! what the provider accepted is adopted in any case.
 
-use super::{
-    claim::{Decided, Outgoing, record},
-    context::Context,
-    send::Ending,
-};
+use super::{claim::Outgoing, context::Context, send::Ending};
 use crate::{
     Engine, Result, campaigns, consequences,
     db::{self, Kind, Tx},
+    decisions::{self, Decided},
     events::{self, EventKind, RawEvent},
     provider::{Accepted, SendError},
     states::{self, Current, Move, Wait},
@@ -309,7 +306,7 @@ impl<'a> Writes<'a> {
         let accepted: Vec<MessageKey> = self.bound.iter().map(|(_, key, _)| *key).collect();
         states::stop_waiting(tx, &accepted).await?;
         states::wait(tx, &self.waits).await?;
-        record(engine, tx, &self.decisions).await?;
+        decisions::record(engine, tx, &self.decisions).await?;
         states::count_taken(engine, tx, &self.taken).await?;
         store_outcomes(engine, tx, self.context.id, self.outcomes).await?;
         for (user, address, code) in &self.verdicts {
