@@ -1,0 +1,87 @@
+//! The hand on a running campaign: pause, resume, cancel; and what cannot be launched at all.
+
+use crate::{
+    Result,
+    browser::{DEADLINE, Look, Tab},
+    compose, people,
+    server::Server,
+};
+use anyhow::{Context as _, ensure};
+use playwright_rs::{Locator, expect};
+
+/// Enough that it lasts for minutes at one message a second.
+const PEOPLE: usize = 90;
+
+#[tokio::test]
+async fn a_campaign_pauses_goes_on_and_is_called_off() -> Result {
+    let server = Server::with_demo_data().await?;
+    let tab = Tab::signed_in(&server, Look::default()).await?;
+    people::import(&tab, "many.csv", &people::file("many", PEOPLE)).await?;
+    compose::begin(&tab, "Slow", "cohort = \"many\"", "SMS").await?;
+    tab.fill("#rate", "1").await?;
+    compose::write_template(&tab, "Slow", "Hi {{ name }}, reply STOP to opt out.").await?;
+    compose::use_template(&tab, "Slow").await?;
+    compose::launch(&tab, "Slow", "90 people").await?;
+
+    let status = tab.find("#content .card .badge").first();
+    tab.says(&tab.figure("Funnel", "Audience"), "90").await?;
+    tab.mentions(&status, "Running").await?;
+    moved(&tab, "0").await?;
+
+    tab.press("Pause").await?;
+    tab.reads("What is being sent this moment is still sent").await?;
+    tab.confirm("Pause").await?;
+    tab.mentions(&status, "Paused").await?;
+    tab.says(&tab.figure("Balance", "Sending"), "0").await?;
+    let at_pause = number(&tab.figure("Balance", "Sent")).await?;
+    ensure!(at_pause < PEOPLE && server.accepted().await?.len() == at_pause, "paused at {at_pause}");
+
+    tab.press("Resume").await?;
+    tab.confirm("Resume").await?;
+    tab.mentions(&status, "Running").await?;
+    moved(&tab, &at_pause.to_string()).await?;
+
+    tab.press("Cancel the campaign").await?;
+    tab.confirm("Cancel the campaign").await?;
+    tab.mentions(&status, "Canceled").await?;
+    for bucket in ["Pending", "Sending"] {
+        tab.says(&tab.figure("Balance", bucket), "0").await?;
+    }
+    tab.reads("✓ equals the audience").await?;
+    let sent = number(&tab.figure("Balance", "Sent")).await?;
+    let canceled = number(&tab.figure("Balance", "Canceled")).await?;
+    ensure!(sent > at_pause && sent + canceled == PEOPLE, "{sent} sent and {canceled} canceled of {PEOPLE}");
+    ensure!(server.accepted().await?.len() == sent, "the provider holds another number than {sent}");
+    tab.close().await
+}
+
+#[tokio::test]
+async fn a_template_with_an_unknown_variable_is_refused_at_the_field() -> Result {
+    let server = Server::with_demo_data().await?;
+    let tab = Tab::signed_in(&server, Look::default()).await?;
+    compose::begin(&tab, "Typo", "plan = \"pro\"", "SMS").await?;
+    compose::write_template(&tab, "Typo", "Hi {{ frist_name }}, reply STOP to opt out.").await?;
+    tab.press("Save the template and use it").await?;
+    tab.mentions(&tab.find("#template-body-error"), "frist_name").await?;
+    tab.holds("#template", "").await?;
+
+    // Nor does it start without a template.
+    tab.press("Never mind").await?;
+    tab.press("Launch…").await?;
+    tab.mentions(&tab.find("#template-error"), "choose a template").await?;
+    tab.counts(&tab.find("dialog[open]"), 0).await?;
+    ensure!(server.accepted().await?.is_empty(), "nothing may be sent");
+    tab.close().await
+}
+
+/// Waits until more than `before` are sent.
+async fn moved(tab: &Tab, before: &str) -> Result {
+    let sent = tab.figure("Balance", "Sent");
+    expect(sent).with_timeout(DEADLINE).not().to_have_text(before).await?;
+    Ok(())
+}
+
+async fn number(figure: &Locator) -> Result<usize> {
+    let text = figure.inner_text().await?;
+    text.trim().parse().with_context(|| format!("{text:?} is no number"))
+}
