@@ -128,12 +128,14 @@ fn Monitor(shown: Shown) -> impl IntoView {
                 }
             >
                 <div class="grid-2">
-                    <Funnel progress channel />
-                    <Balance id progress />
-                </div>
-                <div class="grid-2">
-                    <Gates id progress />
-                    <Errors progress />
+                    <div class="stack">
+                        <Funnel progress channel />
+                        <Gates id progress />
+                    </div>
+                    <div class="stack">
+                        <Balance id progress />
+                        <Errors progress />
+                    </div>
                 </div>
             </Show>
             <Card title="Definition">

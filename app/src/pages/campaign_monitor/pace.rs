@@ -7,6 +7,7 @@ use crate::{
 use domain::{
     campaign::{Campaign, CampaignStatus, Progress},
     message::Bucket,
+    phone::Channel,
     sender::Sender,
 };
 use leptos::prelude::*;
@@ -37,7 +38,11 @@ fn limited_by(campaign: &Campaign, sender: Option<&Sender>, progress: &Progress)
         return "Those who wait are not due yet; see the gates.".to_owned();
     }
     match limit(campaign, sender) {
-        Some((rate, whose)) => format!("At most {} segments a second: {whose}.", format::number(rate.into())),
+        Some((rate, whose)) => {
+            // Only SMS come in segments.
+            let unit = if campaign.channel == Some(Channel::Whatsapp) { "messages" } else { "segments" };
+            format!("At most {} {unit} a second: {whose}.", format::number(rate.into()))
+        }
         None => String::new(),
     }
 }
@@ -123,7 +128,6 @@ mod tests {
         campaign::{CampaignForm, CampaignKind},
         ids::{CampaignId, SenderId},
         message::State,
-        phone::Channel,
     };
 
     fn campaign(rate_per_second: Option<u32>) -> Campaign {
