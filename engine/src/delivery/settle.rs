@@ -29,7 +29,7 @@ use tokio::sync::mpsc;
 use uuid::Uuid;
 
 /// How many outcomes one transaction settles.
-const BATCH_MAX: usize = 500;
+const BATCH_MAX: usize = 200;
 
 /// An outcome to settle.
 pub(super) struct Settled {
@@ -291,6 +291,7 @@ impl<'a> Writes<'a> {
 
     fn outcome(&mut self, outgoing: &Outgoing, outcome: Outcome, code: i32) {
         self.outcomes.push(json!({
+            "campaign_id": outgoing.key.campaign.0.simple().to_string(),
             "seq": outgoing.key.seq,
             "attempt": outgoing.attempt,
             "outcome": outcome.code(),
@@ -308,7 +309,7 @@ impl<'a> Writes<'a> {
         states::wait(tx, &self.waits).await?;
         decisions::record(engine, tx, &self.decisions).await?;
         states::count_taken(engine, tx, &self.taken).await?;
-        store_outcomes(engine, tx, self.context.id, self.outcomes).await?;
+        store_outcomes(engine, tx, self.outcomes).await?;
         for (user, address, code) in &self.verdicts {
             consequences::apply(engine, tx, self.context.channel, *user, Some(address), *code).await?;
         }
@@ -325,16 +326,24 @@ impl<'a> Writes<'a> {
     }
 }
 
-async fn store_outcomes(engine: &Engine, tx: &Tx, campaign: CampaignId, outcomes: Vec<Value>) -> Result<()> {
-    let columns = [("seq", Kind::Int), ("attempt", Kind::Small), ("outcome", Kind::Small), ("error_code", Kind::Int)];
+async fn store_outcomes(engine: &Engine, tx: &Tx, outcomes: Vec<Value>) -> Result<()> {
+    // The campaign comes with each row, although it is the same one: given as a constant, it lets SQLite read all attempts
+    // of the campaign for every batch, and look for each of them in the batch.
+    let columns = [
+        ("campaign_id", Kind::Id),
+        ("seq", Kind::Int),
+        ("attempt", Kind::Small),
+        ("outcome", Kind::Small),
+        ("error_code", Kind::Int),
+    ];
     let table = db::rows(tx, 1, "r", &columns);
     db::exec(
         tx,
         &format!(
-            "UPDATE attempts SET outcome = r.outcome, error_code = r.error_code, settled_at = $3 FROM {table}
-             WHERE attempts.campaign_id = $2 AND attempts.seq = r.seq AND attempts.attempt = r.attempt"
+            "UPDATE attempts SET outcome = r.outcome, error_code = r.error_code, settled_at = $2 FROM {table}
+             WHERE attempts.campaign_id = r.campaign_id AND attempts.seq = r.seq AND attempts.attempt = r.attempt"
         ),
-        vec![db::json(tx, Value::Array(outcomes)), campaign.0.into(), engine.clock.now().into()],
+        vec![db::json(tx, Value::Array(outcomes)), engine.clock.now().into()],
     )
     .await?;
     Ok(())
