@@ -5,17 +5,63 @@
 
 mod postgres;
 mod sqlite;
+mod turns;
 
 use crate::error::{Error, Result};
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, FromQueryResult, Statement, TransactionTrait,
-    Value,
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, ExecResult, FromQueryResult,
+    QueryResult, Statement, TransactionTrait, Value,
 };
 use std::path::PathBuf;
 
-/// A transaction.
-pub type Tx = DatabaseTransaction;
+/// A transaction. Unless it is committed, it is as if it had never been.
+pub struct Tx {
+    inner: DatabaseTransaction,
+    /// The turn to write, on a database with one writer; given back when the transaction is over.
+    _turn: Option<turns::Turn>,
+}
+
+impl Tx {
+    /// Makes what was done in it last.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database is away: then it is not known whether it lasts.
+    pub async fn commit(self) -> Result<()> {
+        Ok(self.inner.commit().await?)
+    }
+
+    /// Undoes what was done in it, now rather than when it is dropped.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database is away: then it is undone as well.
+    pub async fn rollback(self) -> Result<()> {
+        Ok(self.inner.rollback().await?)
+    }
+}
+
+#[async_trait::async_trait]
+impl ConnectionTrait for Tx {
+    fn get_database_backend(&self) -> DbBackend {
+        self.inner.get_database_backend()
+    }
+
+    async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        self.inner.execute_raw(statement).await
+    }
+
+    async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+        self.inner.execute_unprepared(sql).await
+    }
+
+    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        self.inner.query_one_raw(statement).await
+    }
+
+    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        self.inner.query_all_raw(statement).await
+    }
+}
 
 /// Where the database is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +93,8 @@ pub struct Db {
     read: DatabaseConnection,
     write: DatabaseConnection,
     bulk: DatabaseConnection,
+    /// Who may write next, on a database with one writer.
+    turns: Option<turns::Turns>,
 }
 
 impl Db {
@@ -72,7 +120,21 @@ impl Db {
     /// # Errors
     /// [`Error::Unavailable`] when the database is away.
     pub async fn begin(&self) -> Result<Tx> {
-        begin(&self.write).await
+        let turn = self.turn().await;
+        begin(&self.write, turn).await
+    }
+
+    /// The same for what somebody waits for at the other end of the line, such as a person's STOP: on SQLite it goes
+    /// before all that waits to write.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database is away.
+    pub async fn begin_urgent(&self) -> Result<Tx> {
+        let turn = match &self.turns {
+            Some(turns) => Some(turns.urgent().await),
+            None => None,
+        };
+        begin(&self.write, turn).await
     }
 
     /// Begins a transaction for imports, expansion and rollups: work that is done again after a crash.
@@ -80,7 +142,15 @@ impl Db {
     /// # Errors
     /// [`Error::Unavailable`] when the database is away.
     pub async fn begin_bulk(&self) -> Result<Tx> {
-        begin(&self.bulk).await
+        let turn = self.turn().await;
+        begin(&self.bulk, turn).await
+    }
+
+    async fn turn(&self) -> Option<turns::Turn> {
+        match &self.turns {
+            Some(turns) => Some(turns.ordinary().await),
+            None => None,
+        }
     }
 
     /// For migrations.
@@ -105,11 +175,12 @@ impl Db {
     }
 }
 
-async fn begin(connection: &DatabaseConnection) -> Result<Tx> {
-    Ok(match connection.get_database_backend() {
+async fn begin(connection: &DatabaseConnection, turn: Option<turns::Turn>) -> Result<Tx> {
+    let inner = match connection.get_database_backend() {
         DbBackend::Sqlite => connection.begin_with_options(sqlite::immediate()).await?,
         _ => connection.begin().await?,
-    })
+    };
+    Ok(Tx { inner, _turn: turn })
 }
 
 /// Builds the list of a statement's values.

@@ -34,7 +34,7 @@ use uuid::Uuid;
 /// # Errors
 /// [`crate::Error::Unavailable`] when the database is away: nothing is kept, and the provider must come again.
 pub async fn receive(engine: &Engine, webhook: InboundWebhook, raw: String) -> Result<Option<String>> {
-    let tx = engine.db.begin().await?;
+    let tx = engine.db.begin_urgent().await?;
     let event = RawEvent {
         kind: EventKind::Inbound,
         dedupe_key: Some(format!("inbound:{}", webhook.sid)),

@@ -62,7 +62,7 @@ impl Default for Limits {
             claim_rows: 400,
             in_flight: 256,
             chunk_rows: 1_000,
-            expansion_rows: 5_000,
+            expansion_rows: 1_000,
             slice: Duration::from_secs(5),
             validity_seconds: 36_000,
             window_margin_seconds: 60,

@@ -26,8 +26,9 @@ use uuid::Uuid;
 
 /// How many receipts may wait for their turn; beyond it the provider is asked to come again.
 const WAITING_MAX: usize = 8_192;
-/// How many receipts one transaction takes.
-const BATCH_MAX: usize = 1_000;
+/// How many receipts one transaction takes: enough to share its commit, and few enough that a STOP waits only moments for
+/// its turn behind it.
+const BATCH_MAX: usize = 200;
 
 /// A report, as it came.
 #[derive(Debug, Clone)]

@@ -1,7 +1,7 @@
 //! The environment of tests: a real database of its own, the real Twilio client against the simulator on a real port, a
 //! clock that stands still, and doorbells that ring only when the test says so.
 //!
-//! ```ignore
+//! ```text
 //! both! {
 //!     async fn a_launch_reaches_everyone(env: TestEnv) {
 //!         let user = env.user("+12025550143").name("Ada").opted_in(Channel::Sms).create().await;

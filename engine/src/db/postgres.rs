@@ -25,7 +25,7 @@ pub async fn connect(url: &str, pools: Pools) -> Result<Db> {
         .record_stmt_in_spans(false)
         .sqlx_logging(false);
     let pool = Database::connect(options).await?;
-    Ok(Db { read: pool.clone(), write: pool.clone(), bulk: pool })
+    Ok(Db { read: pool.clone(), write: pool.clone(), bulk: pool, turns: None })
 }
 
 /// See [`super::rows`].

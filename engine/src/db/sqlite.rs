@@ -18,6 +18,7 @@ pub async fn connect(path: &Path, pools: Pools) -> Result<Db> {
     }
     // One connection writes what must survive a power cut, another what is done again; readers never wait for them.
     Ok(Db {
+        turns: Some(super::turns::Turns::default()),
         write: open(path, 1, SqliteSynchronous::Full, pools).await?,
         bulk: open(path, 1, SqliteSynchronous::Normal, pools).await?,
         read: open(path, pools.connections.min(8), SqliteSynchronous::Normal, pools).await?,
