@@ -2,6 +2,7 @@
 
 use crate::{
     config::{Config, Provider},
+    connections::{self, Bounds},
     health::Health,
     live::Rooms,
     seed, simulator,
@@ -187,8 +188,7 @@ impl Application {
         let ends = shutdown.clone();
         let answer = async move {
             let Some((listener, router)) = web else { return Ok(()) };
-            let service = router.into_make_service_with_connect_info::<SocketAddr>();
-            axum::serve(listener, service).with_graceful_shutdown(ends.cancelled_owned()).await?;
+            connections::serve(listener, router, Bounds::default(), ends).await;
             anyhow::Ok(())
         };
         let (db, told) = (engine.db.clone(), shutdown.clone());

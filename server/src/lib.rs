@@ -4,6 +4,7 @@
 pub mod application;
 pub mod cli;
 pub mod config;
+pub mod connections;
 pub mod extract;
 pub mod health;
 pub mod imports;
