@@ -82,6 +82,8 @@ words! {
         OptIn = "opt_in", "Opt-in";
         /// The person refused.
         OptOut = "opt_out", "Opt-out";
+        /// What was taken for an agreement was none: an import was undone, or its evidence did not hold.
+        Withdraw = "withdraw", "Evidence withdrawn";
         /// The person follows a topic.
         Subscribe = "subscribe", "Subscribed to a topic";
         /// The person left a topic.
@@ -191,7 +193,9 @@ pub fn fold(
                 current.state = ConsentState::OptedIn;
             }
         }
-        ConsentKind::Subscribe | ConsentKind::Unsubscribe => {}
+        // It takes an agreement back and never an opt-out: nobody hears from us because of it.
+        ConsentKind::Withdraw if current.state == ConsentState::OptedIn => current.state = ConsentState::None,
+        ConsentKind::Withdraw | ConsentKind::Subscribe | ConsentKind::Unsubscribe => {}
     }
     if current == before { Err(Unmoved::Same) } else { Ok(current) }
 }
@@ -238,7 +242,7 @@ mod tests {
 
     #[test]
     fn the_person_decides() {
-        use ConsentKind::{OptIn, OptOut};
+        use ConsentKind::{OptIn, OptOut, Withdraw};
         use ConsentSource::{Api, Import, Keyword, Operator, Preferences};
         let cases: &[(&[Step], ConsentState)] = &[
             (&[], ConsentState::None),
@@ -254,6 +258,9 @@ mod tests {
                 ConsentState::OptedOut,
             ),
             (&[(OptOut, Keyword, Some("a")), (OptIn, Preferences, None)], ConsentState::OptedIn),
+            (&[(OptIn, Import, None), (Withdraw, Import, None)], ConsentState::None),
+            (&[(OptOut, Keyword, Some("a")), (Withdraw, Import, None)], ConsentState::OptedOut),
+            (&[(Withdraw, Operator, None)], ConsentState::None),
         ];
         for (steps, expected) in cases {
             assert_eq!(run(steps), *expected, "{steps:?}");

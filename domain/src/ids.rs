@@ -46,6 +46,8 @@ macro_rules! ids {
 ids! {
     /// A user: a person who receives messages.
     UserId,
+    /// A declared attribute.
+    AttributeId,
     /// A topic that people subscribe to.
     TopicId,
     /// A saved filter over users.

@@ -3,19 +3,30 @@
 //! [`Mapping`] says which column is what, and [`guess_mapping`] proposes one; both run in the browser too. Cleaning a
 //! row needs number and zone data, and so the `server` feature.
 
-use crate::phone::{Phone, PhoneError};
+use crate::{
+    attribute::ValueError,
+    phone::{Phone, PhoneError},
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 #[cfg(feature = "server")]
 mod clean;
 mod mapping;
+#[cfg(feature = "server")]
+mod repair;
+mod rules;
 mod view;
 
 #[cfg(feature = "server")]
 pub use clean::clean_row;
+#[cfg(feature = "server")]
+pub use repair::offer;
+pub use rules::{Incoming, Policies, Policy, Repair, merge};
 pub use mapping::{Field, Mapping, MappingError, UnknownField, guess_mapping, is_attribute_name};
-pub use view::{ImportOptions, ImportReject, ImportReport, ImportStatus, ImportView};
+pub use view::{
+    Change, ImportOptions, ImportReject, ImportReport, ImportStatus, ImportView, Offer, Quality, RUN_COUNTED, RUN_SUSPICIOUS, Sequences,
+};
 
 /// The most characters of a cell.
 pub const MAX_CELL_CHARS: usize = 1_000;
@@ -42,7 +53,7 @@ pub struct Profile {
 }
 
 /// A row that can be taken in. It has a phone number or a WhatsApp id.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct CleanRow {
     /// The number.
     pub phone: Option<Phone>,
@@ -54,6 +65,10 @@ pub struct CleanRow {
     pub consent_whatsapp: Option<bool>,
     /// Keys of topics to subscribe to, each once.
     pub topics: Vec<String>,
+    /// Fields whose cell holds the mark that empties them.
+    pub clears: Vec<Field>,
+    /// The repair that made the number readable.
+    pub repaired: Option<Repair>,
 }
 
 /// Something wrong with a row.
@@ -100,6 +115,9 @@ pub enum RowReason {
     /// Over the limit.
     #[error("the cell is too long")]
     CellTooLong,
+    /// Not of the attribute's declared kind.
+    #[error(transparent)]
+    Attribute(#[from] ValueError),
     /// More cells than the header names.
     #[error("the row has more cells than the header; is a text with a comma not quoted?")]
     TooManyCells,
@@ -119,6 +137,7 @@ impl RowReason {
             Self::ControlCharacter => "control_character",
             Self::Undecodable => "undecodable",
             Self::CellTooLong => "cell_too_long",
+            Self::Attribute(_) => "bad_attribute",
             Self::TooManyCells => "too_many_cells",
         }
     }
@@ -129,35 +148,9 @@ impl RowReason {
     }
 }
 
-/// Fills what is known of a person with what comes in: what is there overwrites, what is empty leaves. Returns whether
-/// anything changed.
-pub fn merge(existing: &mut Profile, incoming: &Profile) -> bool {
-    fn fill<T: PartialEq + Clone>(existing: &mut Option<T>, incoming: &Option<T>) -> bool {
-        let changes = incoming.is_some() && existing != incoming;
-        if changes {
-            existing.clone_from(incoming);
-        }
-        changes
-    }
-    let mut changed = fill(&mut existing.whatsapp_id, &incoming.whatsapp_id);
-    changed |= fill(&mut existing.name, &incoming.name);
-    changed |= fill(&mut existing.locale, &incoming.locale);
-    changed |= fill(&mut existing.zone, &incoming.zone);
-    for (name, value) in &incoming.attributes {
-        let empty = value.is_null() || value.as_str().is_some_and(|text| text.trim().is_empty());
-        if !empty && existing.attributes.get(name) != Some(value) {
-            existing.attributes.insert(name.clone(), value.clone());
-            changed = true;
-        }
-    }
-    changed
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
-    use serde_json::json;
     use std::collections::HashSet;
 
     #[test]
@@ -173,49 +166,11 @@ mod tests {
             ControlCharacter,
             Undecodable,
             CellTooLong,
+            Attribute(ValueError::Number),
             TooManyCells,
         ];
         let all: Vec<RowReason> = own.into_iter().chain(PhoneError::ALL.iter().map(|error| Phone(*error))).collect();
         let names: HashSet<&str> = all.iter().map(|reason| reason.as_str()).collect();
         assert_eq!(names.len(), all.len());
-    }
-
-    #[test]
-    fn empty_leaves_and_the_rest_overwrites() {
-        let mut person = Profile { name: Some("Ann".into()), locale: Some("de".into()), ..Profile::default() };
-        person.attributes = json!({"city": "Bonn", "age": 3}).as_object().expect("a well-formed example").clone();
-        let mut row = Profile { name: Some("Anna".into()), ..Profile::default() };
-        row.attributes =
-            json!({"city": "", "age": 4, "plan": null, "new": "x"}).as_object().expect("a well-formed example").clone();
-        assert!(merge(&mut person, &row));
-        assert_eq!((person.name.as_deref(), person.locale.as_deref()), (Some("Anna"), Some("de")));
-        assert_eq!(Value::Object(person.attributes.clone()), json!({"city": "Bonn", "age": 4, "new": "x"}));
-        assert!(!merge(&mut person, &row));
-        assert!(!merge(&mut person, &Profile::default()));
-    }
-
-    fn profile() -> impl Strategy<Value = Profile> {
-        let text = || prop::option::of("[a-c]");
-        (text(), text(), prop::collection::btree_map("[a-c]", "[a-c]?", 0..3)).prop_map(|(name, zone, attributes)| {
-            Profile {
-                name,
-                zone,
-                attributes: attributes.into_iter().map(|(k, v)| (k, Value::String(v))).collect(),
-                ..Profile::default()
-            }
-        })
-    }
-
-    proptest! {
-        /// Merging twice is merging once, and `changed` says exactly whether something changed.
-        #[test]
-        fn merging_is_idempotent(existing in profile(), incoming in profile()) {
-            let mut once = existing.clone();
-            let changed = merge(&mut once, &incoming);
-            prop_assert_eq!(changed, once != existing);
-            let mut twice = once.clone();
-            prop_assert!(!merge(&mut twice, &incoming));
-            prop_assert_eq!(twice, once);
-        }
     }
 }

@@ -52,6 +52,7 @@ impl User {
 
 /// What an operator enters for a user.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct UserForm {
     /// The number, as typed.
     pub phone: String,
@@ -61,6 +62,8 @@ pub struct UserForm {
     pub locale: String,
     /// The zone.
     pub zone: String,
+    /// Attributes by name; `None` leaves them as they are. Empty values are taken away.
+    pub attributes: Option<Map<String, Value>>,
 }
 
 /// A user with everything that is known.

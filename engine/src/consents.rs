@@ -11,7 +11,7 @@
 mod bulk;
 mod refold;
 
-pub(crate) use bulk::{append_many, lock_people};
+pub(crate) use bulk::{append_many, lock_people, standing_of};
 pub use refold::{Difference, refold};
 
 use crate::{
@@ -197,8 +197,8 @@ pub async fn record(
 ) -> Result<User> {
     authorize(Operation::ConsentWrite, actor)?;
     let evidence = check_evidence(evidence)?;
-    if !matches!(kind, ConsentKind::OptIn | ConsentKind::OptOut) {
-        return Err(Error::invalid("kind", "consent to a channel is an opt-in or an opt-out"));
+    if !matches!(kind, ConsentKind::OptIn | ConsentKind::OptOut | ConsentKind::Withdraw) {
+        return Err(Error::invalid("kind", "consent to a channel is an opt-in, an opt-out, or evidence withdrawn"));
     }
     let tx = engine.db.begin().await?;
     let before = users::load(&tx, user).await?;

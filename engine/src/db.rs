@@ -258,6 +258,22 @@ pub fn json<C: ConnectionTrait>(conn: &C, value: serde_json::Value) -> Value {
     }
 }
 
+/// Whether the object in a JSON column has a key, which is parameter `parameter` as [`key_of`] gives it.
+pub fn holds_key<C: ConnectionTrait>(conn: &C, column: &str, parameter: usize) -> String {
+    match conn.get_database_backend() {
+        DbBackend::Postgres => format!("jsonb_exists({column}, ${parameter})"),
+        _ => format!("json_type({column}, ${parameter}) IS NOT NULL"),
+    }
+}
+
+/// A key as the parameter of [`holds_key`]. It holds no quote and no backslash.
+pub fn key_of<C: ConnectionTrait>(conn: &C, key: &str) -> Value {
+    match conn.get_database_backend() {
+        DbBackend::Postgres => Value::from(key),
+        _ => Value::from(format!("$.\"{key}\"")),
+    }
+}
+
 /// An instant as [`rows`] takes it: the very text in which it is stored on SQLite.
 pub fn instant(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, false)

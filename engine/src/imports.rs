@@ -4,6 +4,7 @@
 //! are on different machines, that folder is shared between them. An import never raises consent above the ledger.
 
 mod batch;
+mod check;
 mod csv_rows;
 mod decode;
 mod file;
@@ -13,10 +14,12 @@ mod people;
 mod rejects;
 mod rows;
 mod run;
+mod undo;
 mod upload;
 
 pub use rejects::{rejects, rejects_csv};
 pub use run::run;
+pub use undo::undo;
 pub use upload::create;
 
 use crate::{
@@ -24,12 +27,13 @@ use crate::{
     actor::{Actor, authorize},
     audit::{self, Act},
     consents::EVIDENCE_MAX_CHARS,
-    db, values,
+    db::{self, Tx},
+    values,
 };
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 use domain::{
     ids::ImportId,
-    import::{ImportOptions, ImportReport, ImportView},
+    import::{ImportOptions, ImportReport, ImportView, MAX_COLUMNS},
     operator::Operation,
     page::{Page, PageRequest},
     phone::{self, PhoneError},
@@ -37,10 +41,12 @@ use domain::{
 };
 use file::FileInfo;
 use sea_orm::{ConnectionTrait, FromQueryResult};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::path::PathBuf;
 use uuid::Uuid;
 
+/// The longest mark that empties a field, in characters.
+const CLEAR_MARK_MAX_CHARS: usize = 20;
 /// The longest file name that is shown, in characters.
 const FILE_NAME_MAX_CHARS: usize = 200;
 
@@ -54,6 +60,7 @@ struct Row {
     options: Value,
     report: Value,
     file: Value,
+    checked: Option<Value>,
     bytes_total: i64,
     bytes_done: i64,
     rows_done: i64,
@@ -62,7 +69,7 @@ struct Row {
     finished_at: Option<DateTime<Utc>>,
 }
 
-const COLUMNS: &str = "id, file_name, format, status, failure, options, report, file, bytes_total, bytes_done, rows_done, \
+const COLUMNS: &str = "id, file_name, format, status, failure, options, report, file, checked, bytes_total, bytes_done, rows_done, \
                        created_at, started_at, finished_at";
 
 /// An import with what its JSON columns hold.
@@ -76,6 +83,7 @@ struct ImportRecord {
     options: ImportOptions,
     report: ImportReport,
     file: FileInfo,
+    checked: Option<ImportReport>,
     bytes_total: i64,
     bytes_done: i64,
     rows_done: i64,
@@ -96,6 +104,7 @@ impl TryFrom<Row> for ImportRecord {
             options: serde_json::from_value(row.options)?,
             report: serde_json::from_value(row.report)?,
             file: serde_json::from_value(row.file)?,
+            checked: row.checked.map(serde_json::from_value).transpose()?,
             bytes_total: row.bytes_total,
             bytes_done: row.bytes_done,
             rows_done: row.rows_done,
@@ -116,9 +125,11 @@ fn view(record: ImportRecord) -> Result<ImportView> {
         options: record.options,
         columns: record.file.columns,
         sample: record.file.sample,
+        checked: record.checked,
         report: record.report,
         bytes_total: record.bytes_total,
         bytes_done: record.bytes_done,
+        rows_done: record.rows_done,
         created_at: record.created_at,
         started_at: record.started_at,
         finished_at: record.finished_at,
@@ -161,31 +172,80 @@ pub async fn get(engine: &Engine, actor: &Actor, id: ImportId) -> Result<ImportV
     view(load(engine.db.read(), id).await?.ok_or(Error::NotFound { what: "import" })?)
 }
 
-/// Starts an uploaded import with these options.
+/// Reads the whole file with these options, and writes nothing but a report of what would happen. It may be asked again with
+/// other options until the import is applied.
 ///
 /// # Errors
-/// [`Error::Invalid`] by field, [`Error::Conflict`] when it was started before, [`Error::NotFound`],
+/// [`Error::Invalid`] by field, [`Error::Conflict`] when it is at work or was applied, [`Error::NotFound`],
 /// [`Error::Forbidden`].
-pub async fn start(engine: &Engine, actor: &Actor, id: ImportId, options: &ImportOptions) -> Result<ImportView> {
+pub async fn check(engine: &Engine, actor: &Actor, id: ImportId, options: &ImportOptions) -> Result<ImportView> {
     authorize(Operation::ImportWrite, actor)?;
     let tx = engine.db.begin().await?;
     let import = load(&tx, id).await?.ok_or(Error::NotFound { what: "import" })?;
-    let options = check(options, &import.file)?;
-    let started = db::exec(
+    let options = valid_options(options, &import.file)?;
+    let begun = db::exec(
         &tx,
-        "UPDATE imports SET status = 'running', options = $2, started_at = $3 WHERE id = $1 AND status = 'uploaded'",
-        values![id.0, serde_json::to_value(&options)?, engine.clock.now()],
+        "UPDATE imports SET status = 'checking', options = $2, report = $3, started_at = $4, finished_at = NULL,
+             rows_done = 0, bytes_done = 0
+         WHERE id = $1 AND status IN ('uploaded', 'checked')",
+        values![id.0, serde_json::to_value(&options)?, serde_json::to_value(ImportReport::default())?, engine.clock.now()],
     )
     .await?;
-    if started == 0 {
-        return Err(Error::conflict("this import was started already"));
+    if begun == 0 {
+        return Err(Error::conflict("this import is at work, or was applied already"));
     }
-    let act = Act {
-        action: "import.start",
-        target: format!("import:{id}"),
-        before: None,
-        after: Some(serde_json::to_value(&options)?),
-    };
+    check::forget(&tx, id.0).await?;
+    rejects::forget(&tx, id).await?;
+    began(engine, tx, actor, id, "import.check", serde_json::to_value(&options)?).await
+}
+
+/// Lets the rows of a checked import go in, as its report says. A list that smells of having been made by counting up needs
+/// `confirmed`: someone looked at it a second time.
+///
+/// # Errors
+/// [`Error::Invalid`] on `confirmed`, [`Error::Conflict`] when it was not checked or was applied already,
+/// [`Error::NotFound`], [`Error::Forbidden`].
+pub async fn apply(engine: &Engine, actor: &Actor, id: ImportId, confirmed: bool) -> Result<ImportView> {
+    authorize(Operation::ImportWrite, actor)?;
+    let tx = engine.db.begin().await?;
+    let import = load(&tx, id).await?.ok_or(Error::NotFound { what: "import" })?;
+    let checked = import.report;
+    if checked.sequences.is_suspicious() && !confirmed {
+        return Err(Error::invalid(
+            "confirmed",
+            "many numbers follow one another, as in lists that were bought or made up: confirm that these people gave them to you",
+        ));
+    }
+    let report = ImportReport { quality: checked.quality.clone(), sequences: checked.sequences, ..ImportReport::default() };
+    let begun = db::exec(
+        &tx,
+        "UPDATE imports SET status = 'running', checked = $2, report = $3, started_at = $4, finished_at = NULL,
+             rows_done = 0, bytes_done = 0
+         WHERE id = $1 AND status = 'checked'",
+        values![id.0, serde_json::to_value(&checked)?, serde_json::to_value(&report)?, engine.clock.now()],
+    )
+    .await?;
+    if begun == 0 {
+        return Err(Error::conflict("this import was not checked, or was applied already"));
+    }
+    rejects::forget(&tx, id).await?;
+    let after = json!({
+        "rows": checked.rows, "created": checked.created, "updated": checked.updated, "confirmed": confirmed,
+        "longest_sequence": checked.sequences.longest,
+    });
+    began(engine, tx, actor, id, "import.apply", after).await
+}
+
+/// Commits what was asked of an import with its audit entry, and rings for it.
+async fn began(
+    engine: &Engine,
+    tx: Tx,
+    actor: &Actor,
+    id: ImportId,
+    action: &'static str,
+    after: Value,
+) -> Result<ImportView> {
+    let act = Act { action, target: format!("import:{id}"), before: None, after: Some(after) };
     audit::record(engine, &tx, actor, act).await?;
     let import = load(&tx, id).await?.ok_or(Error::NotFound { what: "import" })?;
     tx.commit().await?;
@@ -194,8 +254,56 @@ pub async fn start(engine: &Engine, actor: &Actor, id: ImportId, options: &Impor
     view(import)
 }
 
+/// How long an upload waits for someone to apply it.
+const UNUSED_DAYS: i64 = 7;
+
+/// Ends uploads that nobody applied, and deletes their files.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn expire(engine: &Engine) -> Result<()> {
+    let limit = engine.clock.now() - Duration::days(UNUSED_DAYS);
+    let old: Vec<IdRow> = db::all(
+        engine.db.read(),
+        "SELECT id FROM imports WHERE status IN ('uploaded', 'checked') AND created_at < $1 LIMIT 100",
+        values![limit],
+    )
+    .await?;
+    for row in old {
+        let tx = engine.db.begin_bulk().await?;
+        db::exec(
+            &tx,
+            "UPDATE imports SET status = 'failed', failure = $2, report = $3, finished_at = $4
+             WHERE id = $1 AND status IN ('uploaded', 'checked')",
+            values![
+                row.id,
+                format!("nobody applied it within {UNUSED_DAYS} days, so its file was deleted"),
+                serde_json::to_value(ImportReport::default())?,
+                engine.clock.now()
+            ],
+        )
+        .await?;
+        tx.commit().await?;
+        delete_file(engine, ImportId(row.id)).await;
+        engine.live.changed("imports");
+    }
+    Ok(())
+}
+
+#[derive(FromQueryResult)]
+struct IdRow {
+    id: Uuid,
+}
+
+/// People's data is kept in one place: once a file has done its work, it goes.
+async fn delete_file(engine: &Engine, id: ImportId) {
+    if let Err(error) = tokio::fs::remove_file(file_path(engine, id)).await {
+        tracing::warn!(import.id = %id, error = %error, "an upload could not be deleted");
+    }
+}
+
 /// The options as they are stored, or everything that is wrong with them at once.
-fn check(options: &ImportOptions, file: &FileInfo) -> Result<ImportOptions> {
+fn valid_options(options: &ImportOptions, file: &FileInfo) -> Result<ImportOptions> {
     let mut errors = Vec::new();
     let mut wrong = |field: &str, detail: String| errors.push(FieldProblem { pointer: format!("/{field}"), detail });
     if let Err(error) = options.mapping.check() {
@@ -214,6 +322,12 @@ fn check(options: &ImportOptions, file: &FileInfo) -> Result<ImportOptions> {
             wrong(field, format!("evidence has at most {EVIDENCE_MAX_CHARS} characters"));
         }
     }
+    if options.clear_mark.chars().count() > CLEAR_MARK_MAX_CHARS {
+        wrong("clear_mark", format!("the mark has at most {CLEAR_MARK_MAX_CHARS} characters"));
+    }
+    if options.policies.0.len() > MAX_COLUMNS {
+        wrong("policies", format!("there are policies for more than {MAX_COLUMNS} fields"));
+    }
     if !errors.is_empty() {
         return Err(Error::Invalid { errors });
     }
@@ -222,6 +336,9 @@ fn check(options: &ImportOptions, file: &FileInfo) -> Result<ImportOptions> {
         mapping: options.mapping.clone(),
         sms_evidence: options.sms_evidence.trim().to_owned(),
         whatsapp_evidence: options.whatsapp_evidence.trim().to_owned(),
+        policies: options.policies.clone(),
+        clear_mark: options.clear_mark.trim().to_owned(),
+        repairs: options.repairs.clone(),
     })
 }
 
@@ -250,12 +367,12 @@ mod tests {
         for (breach, expected) in cases {
             let mut options = fine.clone();
             breach(&mut options);
-            let found: Vec<String> = match check(&options, &file) {
+            let found: Vec<String> = match valid_options(&options, &file) {
                 Err(Error::Invalid { errors }) => errors.into_iter().map(|error| error.pointer).collect(),
                 _ => Vec::new(),
             };
             assert_eq!(found, *expected);
         }
-        assert_eq!(check(&fine, &file).unwrap().default_region.as_deref(), Some("DE"));
+        assert_eq!(valid_options(&fine, &file).unwrap().default_region.as_deref(), Some("DE"));
     }
 }

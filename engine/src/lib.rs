@@ -4,6 +4,7 @@
 //! short callers of it.
 
 pub mod actor;
+pub mod attributes;
 pub mod audit;
 pub mod campaigns;
 pub mod clock;

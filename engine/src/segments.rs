@@ -3,6 +3,7 @@
 use crate::{
     Engine, Error, Result,
     actor::{Actor, authorize},
+    attributes,
     audit::{self, Act},
     db,
     entity::segment,
@@ -141,7 +142,7 @@ pub(crate) async fn checked<C: ConnectionTrait>(conn: &C, text: &str, field: &st
     }
     let topics: Vec<TopicName> = db::all(conn, "SELECT key, name FROM topics", Vec::new()).await?;
     let topics = topics.into_iter().map(|row| (row.key, row.name)).collect();
-    let schema = Schema { topics: Some(topics), ..Schema::open() };
+    let schema = Schema { topics: Some(topics), attributes: attributes::declared(conn).await?, open: true };
     filter::check(&filter, &schema).map_err(|error| invalid(field, text, &error))
 }
 

@@ -25,7 +25,7 @@ pub(crate) const fn state_of(kind: ConsentKind) -> Option<SubscriptionState> {
     match kind {
         ConsentKind::Subscribe => Some(SubscriptionState::Subscribed),
         ConsentKind::Unsubscribe => Some(SubscriptionState::Unsubscribed),
-        ConsentKind::OptIn | ConsentKind::OptOut => None,
+        ConsentKind::OptIn | ConsentKind::OptOut | ConsentKind::Withdraw => None,
     }
 }
 

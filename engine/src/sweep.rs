@@ -4,7 +4,7 @@
 use crate::{
     Actor, Doorbell, Engine, Result, campaigns,
     db::{self, Kind, Tx},
-    receipts,
+    imports, receipts,
     states::{self, Move, Wait},
     values,
 };
@@ -30,6 +30,7 @@ pub async fn run(engine: &Engine) -> Result<()> {
     take_back_expired(engine).await?;
     receipts::bind_waiting(engine).await?;
     cancel_rest(engine).await?;
+    imports::expire(engine).await?;
     ring(engine).await
 }
 
@@ -242,7 +243,7 @@ async fn ring(engine: &Engine) -> Result<()> {
         }
     }
     let imports: Vec<IdRow> =
-        db::all(engine.db.read(), "SELECT id FROM imports WHERE status = 'running'", values![]).await?;
+        db::all(engine.db.read(), "SELECT id FROM imports WHERE status IN ('checking', 'running', 'undoing')", values![]).await?;
     for row in imports {
         engine.queue.ring(Doorbell::Import(ImportId(row.id))).await;
     }

@@ -8,6 +8,7 @@ pub use detail::get;
 use crate::{
     Engine, Error, Result,
     actor::{Actor, authorize},
+    attributes,
     audit::{self, Act},
     consents, db,
     db::Kind,
@@ -104,7 +105,8 @@ pub(crate) async fn load<C: ConnectionTrait>(conn: &C, id: UserId) -> Result<Use
 /// [`Error::Invalid`] by field, [`Error::Conflict`] when the number is taken, [`Error::Forbidden`].
 pub async fn create(engine: &Engine, actor: &Actor, form: &UserForm) -> Result<User> {
     authorize(Operation::UserWrite, actor)?;
-    let entered = Entered::read(form)?;
+    let declared = attributes::declared(engine.db.read()).await?;
+    let entered = Entered::read(form, &declared, &json!({}))?;
     let Some(phone) = &entered.phone else {
         return Err(Error::invalid("phone", "a person needs a number"));
     };
@@ -118,7 +120,7 @@ pub async fn create(engine: &Engine, actor: &Actor, form: &UserForm) -> Result<U
         name: Set(entered.name.clone()),
         locale: Set(entered.locale.clone()),
         zone: Set(entered.zone.clone()),
-        attributes: Set(json!({})),
+        attributes: Set(serde_json::Value::Object(entered.attributes.clone().unwrap_or_default())),
         merged_into: Set(None),
         created_at: Set(now),
         updated_at: Set(now),
@@ -141,31 +143,36 @@ pub async fn create(engine: &Engine, actor: &Actor, form: &UserForm) -> Result<U
 /// [`Error::NotFound`], [`Error::Forbidden`].
 pub async fn update(engine: &Engine, actor: &Actor, id: UserId, form: &UserForm) -> Result<User> {
     authorize(Operation::UserWrite, actor)?;
-    let entered = Entered::read(form)?;
     let tx = engine.db.begin().await?;
+    let declared = attributes::declared(&tx).await?;
     let sql = format!("SELECT * FROM users WHERE id = $1{}", db::lock(&tx));
     let row: Option<user::Model> = db::one(&tx, &sql, values![id.0]).await?;
     let row = row.ok_or(Error::NotFound { what: "user" })?;
     if row.merged_into.is_some() {
         return Err(Error::conflict("this person was merged into another"));
     }
+    let mut entered = Entered::read(form, &declared, &row.attributes)?;
     if entered.phone.is_none() && row.whatsapp_id.is_none() {
         return Err(Error::invalid("phone", "a person needs a number"));
     }
     let before = Entered::of(&row)?;
+    if entered.attributes.is_none() {
+        entered.attributes.clone_from(&before.attributes);
+    }
     if before == entered {
         return load(&tx, id).await;
     }
     db::exec(
         &tx,
-        "UPDATE users SET phone = $2, name = $3, locale = $4, zone = $5, updated_at = $6 WHERE id = $1",
+        "UPDATE users SET phone = $2, name = $3, locale = $4, zone = $5, updated_at = $6, attributes = $7 WHERE id = $1",
         values![
             id.0,
             entered.phone.as_ref().map(ToString::to_string),
             entered.name.clone(),
             entered.locale.clone(),
             entered.zone.clone(),
-            engine.clock.now()
+            engine.clock.now(),
+            serde_json::Value::Object(entered.attributes.clone().unwrap_or_default())
         ],
     )
     .await

@@ -13,6 +13,7 @@ mod m20261123_000004_events;
 mod m20261123_000005_operators;
 mod m20261123_000006_imports;
 mod m20261123_000007_import_rows;
+mod m20261126_000010_change_sets;
 
 /// Applies and reverts the migrations.
 pub struct Migrator;
@@ -28,6 +29,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000005_operators::Migration),
             Box::new(m20261123_000006_imports::Migration),
             Box::new(m20261123_000007_import_rows::Migration),
+            Box::new(m20261126_000010_change_sets::Migration),
         ]
     }
 }

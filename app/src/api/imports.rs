@@ -24,11 +24,25 @@ pub async fn get(id: ImportId) -> Result<ImportView, Failure> {
     Ok(engine::imports::get(&engine, &actor, id).await?)
 }
 
-/// Starts to read the file into the base.
-#[server(prefix = "/ui/fn", endpoint = "imports/start", input = Json)]
-pub async fn start(id: ImportId, options: ImportOptions) -> Result<ImportView, Failure> {
+/// Judges the whole file, and writes nothing but a report.
+#[server(prefix = "/ui/fn", endpoint = "imports/check", input = Json)]
+pub async fn check(id: ImportId, options: ImportOptions) -> Result<ImportView, Failure> {
     let (engine, actor) = caller()?;
-    Ok(engine::imports::start(&engine, &actor, id, &options).await?)
+    Ok(engine::imports::check(&engine, &actor, id, &options).await?)
+}
+
+/// Lets the rows of a checked import go in.
+#[server(prefix = "/ui/fn", endpoint = "imports/apply", input = Json)]
+pub async fn apply(id: ImportId, confirmed: bool) -> Result<ImportView, Failure> {
+    let (engine, actor) = caller()?;
+    Ok(engine::imports::apply(&engine, &actor, id, confirmed).await?)
+}
+
+/// Takes an applied import back.
+#[server(prefix = "/ui/fn", endpoint = "imports/undo", input = Json)]
+pub async fn undo(id: ImportId) -> Result<ImportView, Failure> {
+    let (engine, actor) = caller()?;
+    Ok(engine::imports::undo(&engine, &actor, id).await?)
 }
 
 /// One page of the rows that were refused.

@@ -105,7 +105,8 @@ impl Status for ImportStatus {
     fn tone(&self) -> Tone {
         match self {
             Self::Uploaded => Tone::Plain,
-            Self::Running => Tone::Wait,
+            Self::Checking | Self::Running | Self::Undoing => Tone::Wait,
+            Self::Checked | Self::Undone => Tone::Warn,
             Self::Completed => Tone::Ok,
             Self::Failed => Tone::Fail,
         }

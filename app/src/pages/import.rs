@@ -1,5 +1,6 @@
 //! One import: what its columns are, how far it is, and what came of it.
 
+mod checked;
 mod mapping;
 mod report;
 
@@ -14,8 +15,9 @@ use domain::{
 };
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
+use checked::Checked;
 use mapping::MappingForm;
-use report::{Outcome, Rejects, RunningProgress};
+use report::{Outcome, Rejects, RunningProgress, UndoProgress};
 
 /// The page of an import.
 #[component]
@@ -46,7 +48,7 @@ pub fn Import() -> impl IntoView {
                 resource=import
                 skeleton=|| view! { <LinesSkeleton lines=10 /> }
                 view=move |import: ImportView| {
-                    is_moving.set_value(import.status == ImportStatus::Running);
+                    is_moving.set_value(import.status.is_at_work());
                     title.set(import.file_name.clone());
                     view! { <Detail import started /> }
                 }
@@ -68,8 +70,13 @@ fn Detail(import: ImportView, started: Callback<()>) -> impl IntoView {
     let has_rejects = import.report.rejected > 0;
     let body = match import.status {
         ImportStatus::Uploaded => view! { <MappingForm import started /> }.into_any(),
-        ImportStatus::Running => view! { <RunningProgress import /> }.into_any(),
-        ImportStatus::Completed | ImportStatus::Failed => view! { <Outcome import /> }.into_any(),
+        ImportStatus::Checking => view! { <RunningProgress import title="Rows are checked" /> }.into_any(),
+        ImportStatus::Checked => view! { <Checked import moved=started /> }.into_any(),
+        ImportStatus::Running => view! { <RunningProgress import title="Rows go in" /> }.into_any(),
+        ImportStatus::Undoing => view! { <UndoProgress import /> }.into_any(),
+        ImportStatus::Completed | ImportStatus::Failed | ImportStatus::Undone => {
+            view! { <Outcome import moved=started /> }.into_any()
+        }
     };
     view! {
         {head}

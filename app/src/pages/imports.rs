@@ -25,7 +25,7 @@ pub fn Imports() -> impl IntoView {
     live::on_changed("imports", move || imports.refetch());
     let may_import = viewer_may(Operation::ImportWrite);
     view! {
-        <Page title="Import" lead="Bring in people from a CSV or JSON file. Nothing is read before you have checked what each column is.">
+        <Page title="Import" lead="Bring in people from a CSV or JSON file. Nothing is written before you have seen what would happen.">
             <Show when=move || may_import.get()>
                 <Upload />
             </Show>
@@ -39,7 +39,7 @@ fn list(imports: Rows<ImportView>) -> AnyView {
         return view! { <p class="text-muted">"Nothing was imported yet."</p> }.into_any();
     }
     view! {
-        <Table label="Imports" head=vec!["File", "Status", "Rows", "New", "Changed", "Rejected", "Uploaded"]>
+        <Table label="Imports" head=vec!["File", "Status", "Rows", "New", "Changed", "Rejected", "Usable", "Mobile", "Twice", "Uploaded"]>
             {imports.rows.into_iter().map(row).collect_view()}
         </Table>
         <NextPage next=imports.next />
@@ -56,6 +56,14 @@ fn row(import: ImportView) -> impl IntoView {
             </td>
         }
     };
+    let share = |label: &'static str, n: i64| {
+        let share = if report.rows == 0 { "–".to_owned() } else { format::share(n, report.rows) };
+        view! {
+            <td data-label=label class="num">
+                {share}
+            </td>
+        }
+    };
     view! {
         <tr>
             <td data-label="File">
@@ -68,6 +76,9 @@ fn row(import: ImportView) -> impl IntoView {
             {count("New", report.created)}
             {count("Changed", report.updated)}
             {count("Rejected", report.rejected)}
+            {share("Usable", report.valid())}
+            {share("Mobile", report.quality.mobile)}
+            {share("Twice", report.duplicates)}
             <td data-label="Uploaded">
                 <When at=import.created_at />
             </td>

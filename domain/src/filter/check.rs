@@ -6,36 +6,24 @@ use super::{
     nearest, number_fits,
     print::{Quoted, quoted_form},
 };
+use crate::consent::words;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// What an attribute holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AttributeKind {
-    /// Text.
-    Text,
-    /// A number.
-    Number,
-    /// True or false.
-    Boolean,
-    /// A day.
-    Date,
-    /// A list of texts.
-    List,
-}
-
-impl AttributeKind {
-    /// In words.
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::Text => "text",
-            Self::Number => "a number",
-            Self::Boolean => "true or false",
-            Self::Date => "a date",
-            Self::List => "a list",
-        }
+words! {
+    /// What an attribute holds.
+    AttributeKind {
+        /// Text.
+        Text = "text", "text";
+        /// A number.
+        Number = "number", "a number";
+        /// True or false.
+        Boolean = "boolean", "true or false";
+        /// A day.
+        Date = "date", "a date";
+        /// A list of texts.
+        List = "list", "a list";
     }
 }
 

@@ -1,8 +1,10 @@
 //! A row of cells to a clean user.
 
-use super::{CleanRow, Field, MAX_CELL_CHARS, MAX_NAME_CHARS, MAX_TOPICS, Mapping, RowError, RowReason};
+use super::{
+    CleanRow, Field, ImportOptions, MAX_CELL_CHARS, MAX_NAME_CHARS, MAX_TOPICS, Repair, RowError, RowReason,
+};
 use crate::{
-    phone::{self, is_whatsapp_id},
+    phone::{self, Phone, is_whatsapp_id},
     topic::valid_key,
     zone::Zone,
 };
@@ -17,27 +19,33 @@ nee нет 否 いいえ";
 /// Words for nothing said.
 const UNSAID: &str = "- none null n/a na unknown ? pending";
 
-/// Reads a row. `default_region` gives the country of numbers without a country code.
+/// Reads a row, with the repairs that were chosen.
 ///
 /// # Errors
 /// Everything that is wrong with the row, in the order of its columns, so that it can be repaired at once.
-pub fn clean_row(
-    mapping: &Mapping,
-    cells: &[impl AsRef<str>],
-    default_region: Option<&str>,
-) -> Result<CleanRow, Vec<RowError>> {
+pub fn clean_row(options: &ImportOptions, cells: &[impl AsRef<str>]) -> Result<CleanRow, Vec<RowError>> {
+    let cells: Vec<&str> = cells.iter().map(AsRef::as_ref).collect();
+    let region = options.default_region.as_deref();
+    let swapped = options.repairs.contains(&Repair::Swapped).then(|| Repair::swap(&options.mapping, &cells, region));
     let mut row = CleanRow::default();
+    let cells = match swapped.flatten() {
+        Some(swapped) => {
+            row.repaired = Some(Repair::Swapped);
+            swapped
+        }
+        None => cells,
+    };
     let mut errors = Vec::new();
     let mut address_is_faulty = false;
-    for (column, field) in mapping.columns.iter().enumerate() {
+    for (column, field) in options.mapping.columns.iter().enumerate() {
         let (Some(field), Some(cell)) = (field, cells.get(column)) else { continue };
-        if let Err(reason) = take(&mut row, field, cell.as_ref(), default_region) {
+        if let Err(reason) = take(&mut row, field, cell, options) {
             address_is_faulty |= matches!(field, Field::Phone | Field::WhatsappId);
             errors.push(reason.at(Some(column)));
         }
     }
-    let extra = cells.iter().enumerate().skip(mapping.columns.len());
-    if let Some((column, _)) = extra.into_iter().find(|(_, cell)| !cell.as_ref().trim().is_empty()) {
+    let extra = cells.iter().enumerate().skip(options.mapping.columns.len());
+    if let Some((column, _)) = extra.into_iter().find(|(_, cell)| !cell.trim().is_empty()) {
         errors.push(RowReason::TooManyCells.at(Some(column)));
     }
     if row.phone.is_none() && row.profile.whatsapp_id.is_none() && !address_is_faulty {
@@ -47,14 +55,18 @@ pub fn clean_row(
 }
 
 /// Takes one cell into the row.
-fn take(row: &mut CleanRow, field: &Field, cell: &str, default_region: Option<&str>) -> Result<(), RowReason> {
+fn take(row: &mut CleanRow, field: &Field, cell: &str, options: &ImportOptions) -> Result<(), RowReason> {
     let text = cell.trim();
     if text.is_empty() {
         return Ok(());
     }
+    if text == options.clear_mark {
+        row.clears.push(field.clone());
+        return Ok(());
+    }
     check_text(text, field)?;
     match field {
-        Field::Phone => row.phone = Some(phone::normalise(text, default_region)?),
+        Field::Phone => row.phone = Some(number(row, text, options)?),
         Field::Name => row.profile.name = Some(text.to_owned()),
         Field::Locale => row.profile.locale = Some(locale(text).ok_or(RowReason::Locale)?),
         Field::Zone => row.profile.zone = Some(Zone::parse(text).map_err(|_| RowReason::Zone)?.name().to_owned()),
@@ -71,6 +83,19 @@ fn take(row: &mut CleanRow, field: &Field, cell: &str, default_region: Option<&s
         }
     }
     Ok(())
+}
+
+/// The number as it stands, or else by the first chosen repair that helps.
+fn number(row: &mut CleanRow, text: &str, options: &ImportOptions) -> Result<Phone, RowReason> {
+    let region = options.default_region.as_deref();
+    let error = match phone::normalise(text, region) {
+        Ok(phone) => return Ok(phone),
+        Err(error) => error,
+    };
+    let repaired = options.repairs.iter().find_map(|repair| Some((*repair, repair.phone(text, region)?)));
+    let (repair, phone) = repaired.ok_or(error)?;
+    row.repaired = Some(repair);
+    Ok(phone)
 }
 
 /// What no cell may hold. Line breaks and tabs are text in an attribute, and a broken file anywhere else.
@@ -156,17 +181,24 @@ fn value(text: &str) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::import::Mapping;
     use proptest::prelude::*;
     use serde_json::json;
 
-    fn mapping() -> Mapping {
+    fn options(region: &str) -> ImportOptions {
         let words =
             "phone name locale zone whatsapp_id consent_sms consent_whatsapp topics attributes.a - attributes.b";
-        Mapping { columns: words.split(' ').map(|word| word.parse().ok()).collect() }
+        let mapping = Mapping { columns: words.split(' ').map(|word| word.parse().ok()).collect() };
+        ImportOptions {
+            mapping,
+            default_region: Some(region.to_owned()),
+            clear_mark: "<clear>".to_owned(),
+            ..ImportOptions::default()
+        }
     }
 
     fn row(cells: &[&str]) -> Result<CleanRow, Vec<RowError>> {
-        clean_row(&mapping(), cells, Some("DE"))
+        clean_row(&options("DE"), cells)
     }
 
     /// The reasons with their columns.
@@ -278,7 +310,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_row_breaks_it(cells in prop::collection::vec(any::<String>(), 0..14)) {
-            match clean_row(&mapping(), &cells, Some("US")) {
+            match clean_row(&options("US"), &cells) {
                 Ok(row) => prop_assert!(row.phone.is_some() || row.profile.whatsapp_id.is_some()),
                 Err(errors) => prop_assert!(!errors.is_empty()),
             }
@@ -293,5 +325,23 @@ mod tests {
             };
             prop_assert_eq!(printed, text);
         }
+    }
+
+    #[test]
+    fn chosen_repairs_are_made_and_others_are_not() {
+        let with = |repairs: &[Repair]| ImportOptions { repairs: repairs.iter().copied().collect(), ..options("US") };
+        let cells = ["94771234567", "Ann"];
+        assert!(clean_row(&with(&[]), &cells).is_err());
+        assert!(clean_row(&with(&[Repair::DoubleZero]), &cells).is_err());
+        let row = clean_row(&with(&[Repair::PlusMissing]), &cells).expect("a repaired row");
+        assert_eq!((row.phone.as_ref().map(Phone::as_str), row.repaired), (Some("+94771234567"), Some(Repair::PlusMissing)));
+        let row = clean_row(&with(&[Repair::Swapped]), &["Ann", "+94771234567"]).expect("a swapped row");
+        assert_eq!((row.profile.name.as_deref(), row.repaired), (Some("Ann"), Some(Repair::Swapped)));
+    }
+
+    #[test]
+    fn the_mark_empties_its_field() {
+        let row = clean_row(&options("DE"), &["+94771234567", "<clear>"]).expect("a row with a mark");
+        assert_eq!((row.clears, row.profile.name), (vec![Field::Name], None));
     }
 }

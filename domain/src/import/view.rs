@@ -1,26 +1,43 @@
 //! Imports as operators see and enter them.
 
-use super::Mapping;
+use super::{Mapping, Policies, Repair};
 use crate::{consent::words, ids::ImportId};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 words! {
     /// Where an import stands.
     ImportStatus {
         /// The file is here; nothing was read into the base.
         Uploaded = "uploaded", "Uploaded";
+        /// Its rows are read and judged, and nothing is written.
+        Checking = "checking", "Checking";
+        /// The report is there, and waits for a person's word.
+        Checked = "checked", "Checked";
         /// Rows go in.
         Running = "running", "Running";
         /// All rows are in, or in the list of rejected ones.
         Completed = "completed", "Completed";
         /// It could not go on.
         Failed = "failed", "Failed";
+        /// What it did is taken back.
+        Undoing = "undoing", "Being undone";
+        /// What it did was taken back.
+        Undone = "undone", "Undone";
+    }
+}
+
+impl ImportStatus {
+    /// Whether a worker has something to do for it.
+    pub const fn is_at_work(self) -> bool {
+        matches!(self, Self::Checking | Self::Running | Self::Undoing)
     }
 }
 
 /// What an operator says about a file before it goes in.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct ImportOptions {
     /// The region of numbers without a country code, as ISO 3166 alpha-2.
     pub default_region: Option<String>,
@@ -30,6 +47,12 @@ pub struct ImportOptions {
     pub sms_evidence: String,
     /// How all people in the file agreed to WhatsApp; empty if a column says so, or if they did not.
     pub whatsapp_evidence: String,
+    /// What a cell does to a value that is there, by field.
+    pub policies: Policies,
+    /// What a cell holds that empties its field, such as `<clear>`; empty if there is no such mark.
+    pub clear_mark: String,
+    /// The repairs to make.
+    pub repairs: BTreeSet<Repair>,
 }
 
 /// An import.
@@ -51,12 +74,16 @@ pub struct ImportView {
     pub columns: Vec<String>,
     /// The file's first rows, by column.
     pub sample: Vec<Vec<String>>,
-    /// What came of it so far.
+    /// What its check found, once it goes in.
+    pub checked: Option<ImportReport>,
+    /// What came of it so far: of its check until it goes in, then of itself.
     pub report: ImportReport,
     /// The file's size in bytes.
     pub bytes_total: i64,
     /// How many of them were read.
     pub bytes_done: i64,
+    /// How many rows were read, or taken back.
+    pub rows_done: i64,
     /// When it was uploaded.
     pub created_at: DateTime<Utc>,
     /// When rows began to go in.
@@ -67,6 +94,7 @@ pub struct ImportView {
 
 /// What came of an import's rows. Every row is counted once in created, updated, unchanged, duplicate or rejected.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct ImportReport {
     /// Rows read.
     pub rows: i64,
@@ -90,6 +118,87 @@ pub struct ImportReport {
     pub kept_opted_out: i64,
     /// People with no consent on any channel: campaigns skip them.
     pub without_consent: i64,
+    /// Rows whose number was repaired, by repair.
+    pub repaired: Vec<(Repair, i64)>,
+    /// Repairs that would save refused rows.
+    pub offers: Vec<Offer>,
+    /// Some of the changes, to look at.
+    pub changes: Vec<Change>,
+    /// How good the list is.
+    pub quality: Quality,
+    /// Runs of numbers that follow one another.
+    pub sequences: Sequences,
+    /// Of an undone import: people whose row went away again, and those whose earlier values came back.
+    pub undone: (i64, i64),
+    /// Of an undone import: people who were left as they are, since something happened to them meanwhile.
+    pub kept: i64,
+}
+
+impl ImportReport {
+    /// Rows that are or would be taken in.
+    pub fn valid(&self) -> i64 {
+        self.rows - self.rejected
+    }
+}
+
+/// A repair that would save refused rows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Offer {
+    /// The repair.
+    pub repair: Repair,
+    /// How many rows.
+    pub rows: i64,
+    /// A cell that it would mend.
+    pub before: String,
+    /// What that would become.
+    pub after: String,
+}
+
+/// What an import does to one person.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Change {
+    /// The line of the file.
+    pub line: u64,
+    /// Whether the person is new.
+    pub created: bool,
+    /// The person's address.
+    pub address: String,
+    /// Field, value before, value after; empty for none.
+    pub fields: Vec<(String, String, String)>,
+}
+
+/// How good a list is: counts of rows.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Quality {
+    /// Rows whose number is a mobile one, or may be.
+    pub mobile: i64,
+    /// Rows whose number is of another kind: fixed lines and the like, which get no SMS.
+    pub other_lines: i64,
+    /// Rows without a value, by column.
+    pub missing: Vec<(String, i64)>,
+}
+
+/// The shortest run of following numbers that is counted.
+pub const RUN_COUNTED: i64 = 10;
+/// A list with a run as long as this is looked at twice: bought lists are often made by counting up.
+pub const RUN_SUSPICIOUS: i64 = 50;
+
+/// Runs of numbers that follow one another.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Sequences {
+    /// The longest run.
+    pub longest: i64,
+    /// How many numbers stand in runs of at least [`RUN_COUNTED`].
+    pub in_runs: i64,
+}
+
+impl Sequences {
+    /// Whether the list smells of having been made by counting up.
+    pub fn is_suspicious(self) -> bool {
+        self.longest >= RUN_SUSPICIOUS
+    }
 }
 
 /// A refused row.

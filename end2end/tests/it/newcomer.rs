@@ -64,8 +64,7 @@ async fn import(tab: &Tab) -> Result {
     tab.holds("#attribute-4", "cohort").await?;
     tab.fill("#region", "US").await?;
     tab.fill("#whatsapp_evidence", "Asked at the counter, list of 3 March").await?;
-    tab.press("Start the import").await?;
-    people::completed(tab).await?;
+    people::go_in(tab).await?;
     for (label, count) in [("New people", "4"), ("Twice in the file", "1"), ("Rejected", "1")] {
         let figure = tab.find(&format!(".stat:has(dt:text-is('{label}')) dd:not(.stat-note)"));
         tab.says(&figure, count).await?;

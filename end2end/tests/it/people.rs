@@ -37,7 +37,14 @@ pub async fn import(tab: &Tab, name: &str, text: &str) -> Result {
     upload(tab, name, text).await?;
     tab.fill("#sms_evidence", "Asked at the counter, list of 3 March").await?;
     tab.fill("#whatsapp_evidence", "Asked at the counter, list of 3 March").await?;
-    tab.press("Start the import").await?;
+    go_in(tab).await
+}
+
+/// Lets the open file be checked, and then applied.
+pub async fn go_in(tab: &Tab) -> Result {
+    tab.press("Check the file").await?;
+    tab.mentions(&tab.find("#content .badge").first(), "Checked").await?;
+    tab.find("button:has-text('Apply:')").click(None).await?;
     completed(tab).await
 }
 

@@ -83,6 +83,23 @@ async fn lock_rows<C: ConnectionTrait>(conn: &C, people: impl IntoIterator<Item 
     db::all(conn, &sql, vec![db::json(conn, Value::Array(people))]).await
 }
 
+/// Where people stand on each channel, to look at: nothing is locked.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub(crate) async fn standing_of<C: ConnectionTrait>(
+    conn: &C,
+    people: impl IntoIterator<Item = UserId>,
+) -> Result<BTreeMap<(UserId, Channel), Folded>> {
+    let people = people.into_iter().map(|user| json!({ "id": user.0.simple().to_string() })).collect();
+    let sql = format!(
+        "SELECT user_id, channel, state, stops, event_id FROM consents WHERE user_id IN (SELECT r.id FROM {})",
+        db::rows(conn, 1, "r", &[("id", Kind::Id)])
+    );
+    let rows: Vec<Row> = db::all(conn, &sql, vec![db::json(conn, Value::Array(people))]).await?;
+    rows.into_iter().map(|row| Ok(((UserId(row.user_id), row.channel.parse()?), row.folded()?))).collect()
+}
+
 /// Locks people's standing until the transaction ends.
 ///
 /// # Errors

@@ -108,8 +108,9 @@ async fn stored(engine: &Engine, after: Uuid, last: Uuid) -> Result<Standings> {
 async fn folded(engine: &Engine, after: Uuid, last: Uuid) -> Result<Standings> {
     let events: Vec<Event> = db::all(
         engine.db.read(),
-        "SELECT user_id, channel, topic_id, kind, source, sender FROM consent_events
-         WHERE user_id > $1 AND user_id <= $2 ORDER BY user_id, id",
+        // Entries outlive a person who was taken away again by undoing an import.
+        "SELECT e.user_id, e.channel, e.topic_id, e.kind, e.source, e.sender FROM consent_events e
+         JOIN users u ON u.id = e.user_id WHERE e.user_id > $1 AND e.user_id <= $2 ORDER BY e.user_id, e.id",
         values![after, last],
     )
     .await?;

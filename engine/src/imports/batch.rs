@@ -2,7 +2,7 @@
 
 use super::{
     ImportRecord,
-    people::{Joined, Known, People, Person},
+    people::{Effect, Joined, Known, People, Person, Snapshot},
 };
 use crate::{
     Engine, Error, Result, consents,
@@ -12,9 +12,11 @@ use crate::{
     subscriptions, values,
 };
 use domain::{
-    consent::{ConsentKind, ConsentSource, ConsentState, Unmoved},
+    attribute,
+    consent::{ConsentKind, ConsentSource, ConsentState, Folded, Unmoved},
+    filter::AttributeKind,
     ids::{ImportId, TopicId, UserId},
-    import::{CleanRow, ImportReport, Profile, RowError},
+    import::{CleanRow, Field, ImportReport, ImportStatus, Profile, Repair, RowError, RowReason},
     phone::{Channel, Phone},
 };
 use sea_orm::ConnectionTrait;
@@ -31,52 +33,120 @@ pub struct Row {
     pub line: u64,
     pub raw: String,
     pub clean: Result<CleanRow, Vec<RowError>>,
+    /// What only a check looks at.
+    pub findings: Option<Findings>,
+}
+
+/// What a check finds out about a row beside its errors.
+#[derive(Debug, Default)]
+pub struct Findings {
+    /// Columns without a value.
+    pub missing: Vec<usize>,
+    /// Whether the number is a mobile one, or may be; `None` without a number.
+    pub mobile: Option<bool>,
+    /// A repair that would save the row.
+    pub offer: Option<(Repair, String, String)>,
+}
+
+/// Whether rows are only judged, or go in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Nothing is written but the report and the refused rows.
+    Check,
+    /// They go in.
+    Apply,
+}
+
+impl Mode {
+    /// The status of an import at work in this mode.
+    pub const fn status(self) -> ImportStatus {
+        match self {
+            Self::Check => ImportStatus::Checking,
+            Self::Apply => ImportStatus::Running,
+        }
+    }
 }
 
 /// What one import's batches have in common.
 pub struct Context<'a> {
     pub engine: &'a Engine,
     pub import: &'a ImportRecord,
+    pub mode: Mode,
     /// Topics by keyword.
     pub topics: HashMap<String, TopicId>,
+    /// Declared attributes by name.
+    pub attributes: BTreeMap<String, AttributeKind>,
 }
 
 impl Context<'_> {
-    /// Takes a batch in, and counts it in the report.
+    /// Takes a batch in, or judges it, and counts it in the report.
     pub async fn apply<C: ConnectionTrait>(&self, conn: &C, rows: &[Row], report: &mut ImportReport) -> Result<()> {
         let mut rejects = Vec::new();
         let mut clean = Vec::with_capacity(rows.len());
         report.rows += i64::try_from(rows.len()).unwrap_or(i64::MAX);
         for row in rows {
-            match row.clean.clone().and_then(|clean| self.check_topics(clean)) {
+            match row.clean.clone().and_then(|clean| self.fit(clean)) {
                 Ok(parsed) => clean.push((row, parsed)),
                 Err(errors) => rejects.push((row, errors)),
             }
         }
-        let mut people = People::new(self.known(conn, &clean).await?);
+        let mut people = People::new(self.known(conn, &clean).await?, &self.import.options.policies);
         for (row, parsed) in clean {
+            let repaired = parsed.repaired;
             match people.join(row.line, parsed, || self.engine.clock.new_id()) {
                 Joined::First => {}
                 Joined::Duplicate => report.duplicates += 1,
-                Joined::Refused(error) => rejects.push((row, vec![error])),
+                Joined::Refused(error) => {
+                    rejects.push((row, vec![error]));
+                    continue;
+                }
+            }
+            if let Some(repair) = repaired {
+                count(&mut report.repaired, repair);
             }
         }
         let people = people.into_touched();
-        self.write_people(conn, &people, report).await?;
-        self.write_consents(conn, &people, report).await?;
-        self.write_topics(conn, &people).await?;
+        for person in people.iter().filter(|person| !person.touched) {
+            match person.effect() {
+                Effect::Created => report.created += 1,
+                Effect::Updated => report.updated += 1,
+                Effect::Unchanged => report.unchanged += 1,
+            }
+        }
+        match self.mode {
+            Mode::Check => self.foresee(conn, rows, &people, report).await?,
+            Mode::Apply => {
+                self.write_people(conn, &people).await?;
+                let raised = self.write_consents(conn, &people, report).await?;
+                self.write_marks(conn, &people, &raised).await?;
+                self.write_topics(conn, &people).await?;
+            }
+        }
         self.write_rejects(conn, rejects, report).await
     }
 
-    fn check_topics(&self, row: CleanRow) -> Result<CleanRow, Vec<RowError>> {
-        match row.topics.iter().find(|key| !self.topics.contains_key(*key)) {
-            None => Ok(row),
-            Some(key) => Err(vec![RowError {
+    /// The row as what is declared has it: topics that exist, attributes of their kinds.
+    fn fit(&self, mut row: CleanRow) -> Result<CleanRow, Vec<RowError>> {
+        let mut errors = Vec::new();
+        if let Some(key) = row.topics.iter().find(|key| !self.topics.contains_key(*key)) {
+            errors.push(RowError {
                 column: None,
                 kind: "unknown_topic".to_owned(),
                 message: format!("there is no topic with the keyword \"{key}\""),
-            }]),
+            });
         }
+        for (name, value) in &mut row.profile.attributes {
+            let Some(kind) = self.attributes.get(name) else { continue };
+            match attribute::fit(*kind, value) {
+                Ok(fitted) => *value = fitted,
+                Err(error) => {
+                    let field = Some(Field::Attribute(name.clone()));
+                    let column = self.import.options.mapping.columns.iter().position(|one| *one == field);
+                    errors.push(RowReason::Attribute(error).at(column));
+                }
+            }
+        }
+        if errors.is_empty() { Ok(row) } else { Err(errors) }
     }
 
     /// Who is known at the addresses of the batch, locked in the order of their ids.
@@ -95,11 +165,15 @@ impl Context<'_> {
              ) ORDER BY u.id{}",
             db::rows(conn, 1, "p", &column),
             db::rows(conn, 2, "w", &column),
-            db::lock(conn)
+            // A check changes nobody, and holds nobody up.
+            if self.mode == Mode::Apply { db::lock(conn) } else { "" }
         );
         let found: Vec<user::Model> = db::all(conn, &sql, vec![list(phones), list(ids)]).await?;
-        let touched = self.touched(conn, &found).await?;
-        found
+        let touched = match self.mode {
+            Mode::Apply => self.touched(conn, &found).await?,
+            Mode::Check => HashSet::new(),
+        };
+        let mut known: Vec<Known> = found
             .into_iter()
             .map(|row| {
                 Ok(Known {
@@ -112,10 +186,15 @@ impl Context<'_> {
                         zone: row.zone,
                         attributes: serde_json::from_value(row.attributes)?,
                     },
+                    exists: true,
                     touched: touched.contains(&row.id),
                 })
             })
-            .collect()
+            .collect::<Result<_>>()?;
+        if self.mode == Mode::Check {
+            self.add_checked(conn, rows, &mut known).await?;
+        }
+        Ok(known)
     }
 
     /// Whom earlier batches of this import had rows of.
@@ -130,34 +209,12 @@ impl Context<'_> {
         Ok(rows.into_iter().map(|row| row.user_id).collect())
     }
 
-    async fn write_people<C: ConnectionTrait>(
-        &self,
-        conn: &C,
-        people: &[Person],
-        report: &mut ImportReport,
-    ) -> Result<()> {
-        let (mut new, mut changed, mut marks) = (Vec::new(), Vec::new(), Vec::new());
-        for person in people {
-            let effect = match (person.known, person.changed) {
-                (false, _) => "created",
-                (true, true) => "updated",
-                (true, false) => "unchanged",
-            };
-            match effect {
-                "created" => new.push(self.user_json(person)),
-                "updated" => changed.push(self.user_json(person)),
-                _ => {}
-            }
-            if !person.touched {
-                let count = match effect {
-                    "created" => &mut report.created,
-                    "updated" => &mut report.updated,
-                    _ => &mut report.unchanged,
-                };
-                *count += 1;
-                marks.push(json!({ "user_id": person.id.simple().to_string(), "line": person.line, "effect": effect }));
-            }
-        }
+    async fn write_people<C: ConnectionTrait>(&self, conn: &C, people: &[Person]) -> Result<()> {
+        let of = |effect| {
+            let these = people.iter().filter(|person| person.effect() == effect);
+            these.map(|person| self.user_json(person)).collect::<Vec<Value>>()
+        };
+        let (new, changed) = (of(Effect::Created), of(Effect::Updated));
         let columns = [
             ("id", Kind::Id),
             ("phone", Kind::Text),
@@ -183,15 +240,49 @@ impl Context<'_> {
             "UPDATE users AS u SET phone = r.phone, whatsapp_id = r.whatsapp_id, name = r.name, locale = r.locale,
                  zone = r.zone, attributes = r.attributes, updated_at = r.at FROM {users} WHERE u.id = r.id"
         );
-        let mark = format!(
-            "INSERT INTO import_rows (import_id, user_id, line, effect)
-             SELECT $2, r.user_id, r.line, r.effect FROM {}",
-            db::rows(conn, 1, "r", &[("user_id", Kind::Id), ("line", Kind::Int), ("effect", Kind::Text)])
-        );
         bulk(conn, &insert, &new, &[]).await?;
         bulk(conn, &begin, &new, &[]).await?;
-        bulk(conn, &update, &changed, &[]).await?;
-        bulk(conn, &mark, &marks, &[self.import.id]).await
+        bulk(conn, &update, &changed, &[]).await
+    }
+
+    /// What undoing the import needs to know of each person. Someone of an earlier batch keeps the values before that.
+    async fn write_marks<C: ConnectionTrait>(
+        &self,
+        conn: &C,
+        people: &[Person],
+        raised: &HashMap<Uuid, i16>,
+    ) -> Result<()> {
+        let marks: Vec<Value> = people
+            .iter()
+            .filter(|person| !person.touched || person.changed || raised.contains_key(&person.id))
+            .map(|person| {
+                let was = person.before.as_ref().filter(|_| person.effect() == Effect::Updated);
+                let is = was.map(|_| Snapshot { phone: person.phone.clone(), profile: person.profile.clone() });
+                json!({
+                    "user_id": person.id.simple().to_string(), "line": person.line, "effect": person.effect().as_str(),
+                    "before": was, "after": is, "raised": raised.get(&person.id).copied().unwrap_or(0),
+                })
+            })
+            .collect();
+        let columns = [
+            ("user_id", Kind::Id),
+            ("line", Kind::Int),
+            ("effect", Kind::Text),
+            ("before", Kind::Json),
+            ("after", Kind::Json),
+            ("raised", Kind::Small),
+        ];
+        let sql = format!(
+            "INSERT INTO import_rows (import_id, user_id, line, effect, before, after, raised)
+             SELECT $2, r.user_id, r.line, r.effect, r.before, r.after, r.raised FROM {} WHERE TRUE
+             ON CONFLICT (import_id, user_id) DO UPDATE SET
+                 effect = CASE WHEN import_rows.effect = 'unchanged' THEN excluded.effect ELSE import_rows.effect END,
+                 before = coalesce(import_rows.before, excluded.before),
+                 after = coalesce(excluded.after, import_rows.after),
+                 raised = import_rows.raised | excluded.raised",
+            db::rows(conn, 1, "r", &columns)
+        );
+        bulk(conn, &sql, &marks, &[self.import.id]).await
     }
 
     fn user_json(&self, person: &Person) -> Value {
@@ -202,14 +293,23 @@ impl Context<'_> {
         })
     }
 
+    /// Records what the file says of consent, and answers on which channels it raised whose: 1 for SMS, 2 for WhatsApp.
     async fn write_consents<C: ConnectionTrait>(
         &self,
         conn: &C,
         people: &[Person],
         report: &mut ImportReport,
-    ) -> Result<()> {
-        let mut said: Vec<(usize, Channel, ConsentKind, String)> = Vec::new();
-        for (at, person) in people.iter().enumerate() {
+    ) -> Result<HashMap<Uuid, i16>> {
+        let said = self.said(people);
+        let entries: Vec<Entry<'_>> = said.iter().map(Said::entry).collect();
+        let outcomes = consents::append_many(self.engine, conn, &entries).await?;
+        Ok(self.count_consents(&said, &outcomes, report))
+    }
+
+    /// What the file says of the consent of these people.
+    pub(super) fn said(&self, people: &[Person]) -> Vec<Said> {
+        let mut said = Vec::new();
+        for person in people {
             for (channel, column, statement) in [
                 (Channel::Sms, person.consent_sms, &self.import.options.sms_evidence),
                 (Channel::Whatsapp, person.consent_whatsapp, &self.import.options.whatsapp_evidence),
@@ -220,37 +320,38 @@ impl Context<'_> {
                     None if statement.is_empty() => continue,
                     None => (ConsentKind::OptIn, statement.as_str()),
                 };
-                said.push((at, channel, kind, self.evidence(person.line, why)));
+                said.push(Said { user: UserId(person.id), channel, kind, evidence: self.evidence(person.line, why) });
             }
         }
-        let entries: Vec<Entry<'_>> = said
-            .iter()
-            .map(|(at, channel, kind, evidence)| Entry {
-                user: UserId(people[*at].id),
-                channel: *channel,
-                topic: None,
-                kind: *kind,
-                source: ConsentSource::Import,
-                sender: None,
-                evidence,
-            })
-            .collect();
-        let outcomes = consents::append_many(self.engine, conn, &entries).await?;
-        let mut kept = BTreeSet::new();
-        for (entry, outcome) in entries.iter().zip(outcomes) {
-            match (outcome, entry.channel) {
-                (Ok(folded), Channel::Sms) if folded.state == ConsentState::OptedIn => report.sms_opted_in += 1,
-                (Ok(folded), Channel::Whatsapp) if folded.state == ConsentState::OptedIn => {
-                    report.whatsapp_opted_in += 1
+        said
+    }
+
+    /// Counts what came, or would come, of each entry.
+    pub(super) fn count_consents(
+        &self,
+        said: &[Said],
+        outcomes: &[Result<Folded, Unmoved>],
+        report: &mut ImportReport,
+    ) -> HashMap<Uuid, i16> {
+        let (mut kept, mut raised) = (BTreeSet::new(), HashMap::new());
+        for (said, outcome) in said.iter().zip(outcomes) {
+            match outcome {
+                Ok(folded) if folded.state == ConsentState::OptedIn => {
+                    let (count, bit) = match said.channel {
+                        Channel::Sms => (&mut report.sms_opted_in, RAISED_SMS),
+                        Channel::Whatsapp => (&mut report.whatsapp_opted_in, RAISED_WHATSAPP),
+                    };
+                    *count += 1;
+                    *raised.entry(said.user.0).or_insert(0) |= bit;
                 }
-                (Err(Unmoved::OptedOut), _) => {
-                    kept.insert(entry.user);
+                Err(Unmoved::OptedOut) => {
+                    kept.insert(said.user);
                 }
                 _ => {}
             }
         }
         report.kept_opted_out += i64::try_from(kept.len()).unwrap_or(i64::MAX);
-        Ok(())
+        raised
     }
 
     async fn write_topics<C: ConnectionTrait>(&self, conn: &C, people: &[Person]) -> Result<()> {
@@ -317,11 +418,45 @@ impl Context<'_> {
     }
 
     /// What the file calls a column, or its number where the header has no name for it.
-    fn column(&self, column: usize) -> String {
+    pub(super) fn column(&self, column: usize) -> String {
         match self.import.file.columns.get(column).filter(|name| !name.is_empty()) {
             Some(name) => name.clone(),
             None => format!("column {}", column + 1),
         }
+    }
+}
+
+/// Consent to SMS was recorded.
+pub const RAISED_SMS: i16 = 1;
+/// Consent to WhatsApp was recorded.
+pub const RAISED_WHATSAPP: i16 = 2;
+
+/// What the file says of one person's consent to a channel.
+pub struct Said {
+    pub user: UserId,
+    pub channel: Channel,
+    pub kind: ConsentKind,
+    pub evidence: String,
+}
+
+impl Said {
+    fn entry(&self) -> Entry<'_> {
+        Entry {
+            user: self.user,
+            channel: self.channel,
+            topic: None,
+            kind: self.kind,
+            source: ConsentSource::Import,
+            sender: None,
+            evidence: &self.evidence,
+        }
+    }
+}
+
+fn count(counts: &mut Vec<(Repair, i64)>, repair: Repair) {
+    match counts.iter_mut().find(|(one, _)| *one == repair) {
+        Some((_, count)) => *count += 1,
+        None => counts.push((repair, 1)),
     }
 }
 
@@ -330,7 +465,7 @@ struct Touched {
     user_id: Uuid,
 }
 
-async fn bulk<C: ConnectionTrait>(conn: &C, sql: &str, rows: &[Value], more: &[Uuid]) -> Result<()> {
+pub(super) async fn bulk<C: ConnectionTrait>(conn: &C, sql: &str, rows: &[Value], more: &[Uuid]) -> Result<()> {
     if rows.is_empty() {
         return Ok(());
     }

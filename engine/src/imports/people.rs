@@ -1,9 +1,10 @@
 //! The people of one batch: rows of the same person joined, with each other and with who is known already.
 
 use domain::{
-    import::{CleanRow, Profile, RowError, merge},
+    import::{CleanRow, Incoming, Policies, Profile, RowError, merge},
     phone::Phone,
 };
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::HashMap;
 use uuid::Uuid;
@@ -14,8 +15,36 @@ pub struct Known {
     pub id: Uuid,
     pub phone: Option<Phone>,
     pub profile: Profile,
+    /// Whether the database has the person; someone whom a check met before is only known to it.
+    pub exists: bool,
     /// Whether an earlier batch of this import had a row of theirs.
     pub touched: bool,
+}
+
+/// How someone was, or is, as far as an import can change it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Snapshot {
+    pub phone: Option<Phone>,
+    pub profile: Profile,
+}
+
+/// What an import does to someone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    Created,
+    Updated,
+    Unchanged,
+}
+
+impl Effect {
+    /// The word, as it is stored.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Updated => "updated",
+            Self::Unchanged => "unchanged",
+        }
+    }
 }
 
 /// Someone of the batch.
@@ -30,11 +59,24 @@ pub struct Person {
     pub touched: bool,
     /// Whether the row in the database must change.
     pub changed: bool,
+    /// How the person was before, if known.
+    pub before: Option<Snapshot>,
     /// The line of the person's first row in this batch; 0 while there is none.
     pub line: u64,
     pub consent_sms: Option<bool>,
     pub consent_whatsapp: Option<bool>,
     pub topics: Vec<String>,
+}
+
+impl Person {
+    /// What the batch does to the person.
+    pub fn effect(&self) -> Effect {
+        match (self.known, self.changed) {
+            (false, _) => Effect::Created,
+            (true, true) => Effect::Updated,
+            (true, false) => Effect::Unchanged,
+        }
+    }
 }
 
 /// What became of a row.
@@ -49,23 +91,28 @@ pub enum Joined {
 }
 
 /// The people of a batch, found by number and by WhatsApp id.
-#[derive(Debug, Default)]
-pub struct People {
+#[derive(Debug)]
+pub struct People<'a> {
+    policies: &'a Policies,
     people: Vec<Person>,
     by_phone: HashMap<String, usize>,
     by_whatsapp: HashMap<String, usize>,
 }
 
-impl People {
+impl<'a> People<'a> {
     /// Begins with those of the database who have an address of the batch.
-    pub fn new(known: Vec<Known>) -> Self {
-        let mut people = Self::default();
+    pub fn new(known: Vec<Known>, policies: &'a Policies) -> Self {
+        let mut people =
+            Self { policies, people: Vec::new(), by_phone: HashMap::new(), by_whatsapp: HashMap::new() };
         for person in known {
             people.add(Person {
                 id: person.id,
+                before: person
+                    .exists
+                    .then(|| Snapshot { phone: person.phone.clone(), profile: person.profile.clone() }),
                 phone: person.phone,
                 profile: person.profile,
-                known: true,
+                known: person.exists,
                 touched: person.touched,
                 changed: false,
                 line: 0,
@@ -100,6 +147,7 @@ impl People {
                 known: false,
                 touched: false,
                 changed: false,
+                before: None,
                 line: 0,
                 consent_sms: None,
                 consent_whatsapp: None,
@@ -121,7 +169,8 @@ impl People {
             person.phone = Some(phone);
             person.changed = true;
         }
-        person.changed |= merge(&mut person.profile, &row.profile);
+        let incoming = Incoming { profile: &row.profile, clears: &row.clears };
+        person.changed |= merge(&mut person.profile, incoming, self.policies, person.known);
         if let Some(id) = &person.profile.whatsapp_id {
             self.by_whatsapp.insert(id.clone(), at);
         }
@@ -199,11 +248,12 @@ mod tests {
 
     fn ann(touched: bool) -> Known {
         let profile = Profile { name: Some("Ann".into()), whatsapp_id: Some("DE.1".into()), ..Profile::default() };
-        Known { id: Uuid::from_u128(1), phone: Some(phone(1)), profile, touched }
+        Known { id: Uuid::from_u128(1), phone: Some(phone(1)), profile, exists: true, touched }
     }
 
     fn run(known: Vec<Known>, rows: Vec<CleanRow>) -> (String, Vec<Person>) {
-        let mut people = People::new(known);
+        let policies = Policies::default();
+        let mut people = People::new(known, &policies);
         let mut words = String::new();
         for (line, row) in (2..).zip(rows) {
             words.push(match people.join(line, row, || Uuid::from_u128(100 + u128::from(line))) {

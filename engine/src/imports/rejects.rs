@@ -15,7 +15,7 @@ use domain::{
     page::{Page, PageRequest},
 };
 use futures::{Stream, stream};
-use sea_orm::FromQueryResult;
+use sea_orm::{ConnectionTrait, FromQueryResult};
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
@@ -64,6 +64,12 @@ async fn read(engine: &Engine, id: Uuid, line: i64, part: i32, limit: i64) -> Re
         values![id, line, part, limit],
     )
     .await
+}
+
+/// Forgets what a check, or an earlier one, refused.
+pub(super) async fn forget<C: ConnectionTrait>(conn: &C, id: ImportId) -> Result<()> {
+    db::exec(conn, "DELETE FROM import_rejects WHERE import_id = $1", values![id.0]).await?;
+    Ok(())
 }
 
 /// The refused rows as CSV, streamed: the file's own columns, then the line and the reasons, so that it can be repaired

@@ -2,19 +2,22 @@
 
 use super::{
     ImportRecord,
-    batch::{Context, Row, without_consent},
-    file_path, load,
+    batch::{Context, Findings, Mode, Row, without_consent},
+    check, delete_file, file_path, load,
     people::keep_types,
     rows::{self, Failure, RawRow, Rows},
+    undo,
 };
 use crate::{
     Actor, Engine, Error, Result,
+    attributes,
     audit::{self, Act},
     db, templates, values,
 };
 use domain::{
     ids::{ImportId, TopicId},
-    import::{Field, ImportReport, clean_row},
+    import::{Field, ImportReport, ImportStatus, clean_row, offer},
+    phone::{NumberKind, number_kind},
 };
 use sea_orm::FromQueryResult;
 use serde_json::json;
@@ -44,23 +47,32 @@ struct Batch {
     bytes_done: u64,
 }
 
-/// Reads an import's rows into the base, from the last committed batch on. Safe to run twice, also at the same time: each
-/// batch is counted in the transaction that writes it, and only from where the count stands.
+/// Does what an import waits for: its check, its rows, or its undoing, from the last committed batch on. Safe to run twice,
+/// also at the same time: each batch is counted in the transaction that writes it, and only from where the count stands.
 ///
 /// A file that cannot be read on ends the import as failed, with the reason; what went in before stays, with its record.
 ///
 /// # Errors
 /// [`Error::Unavailable`]; the import goes on with the next bell.
 pub async fn run(engine: &Engine, id: ImportId) -> Result<()> {
-    let Some(import) = load(engine.db.read(), id).await?.filter(|import| import.status == "running") else {
-        return Ok(());
-    };
-    let context = Context { engine, import: &import, topics: topics(engine).await? };
+    let Some(import) = load(engine.db.read(), id).await? else { return Ok(()) };
+    match import.status.parse()? {
+        ImportStatus::Checking => read_through(engine, id, import, Mode::Check).await,
+        ImportStatus::Running => read_through(engine, id, import, Mode::Apply).await,
+        ImportStatus::Undoing => undo::run(engine, &import).await,
+        _ => Ok(()),
+    }
+}
+
+async fn read_through(engine: &Engine, id: ImportId, import: ImportRecord, mode: Mode) -> Result<()> {
+    let conn = engine.db.read();
+    let (topics, attributes) = (topics(engine).await?, attributes::declared(conn).await?);
+    let context = Context { engine, import: &import, mode, topics, attributes };
     let (send, mut receive) = mpsc::channel(BATCHES_AHEAD);
     let (path, reader) = (file_path(engine, id), import.clone());
     let reading = tokio::task::spawn_blocking(move || {
         // The writer may be gone: then nobody wants to know how it ended.
-        if let Err(failure) = read(path, &reader, &send) {
+        if let Err(failure) = read(path, &reader, mode, &send) {
             let _ = send.blocking_send(Err(failure));
         }
     });
@@ -69,7 +81,7 @@ pub async fn run(engine: &Engine, id: ImportId) -> Result<()> {
     while let Some(batch) = receive.recv().await {
         let batch = match batch {
             Ok(batch) => batch,
-            Err(failure) => return finish(engine, &import, report, Some(failure)).await,
+            Err(failure) => return finish(engine, &import, mode, report, Some(failure)).await,
         };
         let before = rows_done;
         rows_done += i64::try_from(batch.rows.len()).map_err(Error::internal)?;
@@ -84,7 +96,7 @@ pub async fn run(engine: &Engine, id: ImportId) -> Result<()> {
         }
     }
     reading.await.map_err(Error::internal)?;
-    finish(engine, &import, report, None).await
+    finish(engine, &import, mode, report, None).await
 }
 
 /// Writes a batch, and answers the report with it; `None` if another worker did.
@@ -106,8 +118,15 @@ async fn take(context: &Context<'_>, batch: Batch, before: i64, report: &ImportR
     let updated = db::exec(
         &tx,
         "UPDATE imports SET report = $3, bytes_done = $4, rows_done = $5
-         WHERE id = $1 AND status = 'running' AND rows_done = $2",
-        values![context.import.id, before, serde_json::to_value(&counted)?, bytes, after],
+         WHERE id = $1 AND status = $6 AND rows_done = $2",
+        values![
+            context.import.id,
+            before,
+            serde_json::to_value(&counted)?,
+            bytes,
+            after,
+            context.mode.status().as_str()
+        ],
     )
     .await?;
     if updated == 0 {
@@ -118,7 +137,12 @@ async fn take(context: &Context<'_>, batch: Batch, before: i64, report: &ImportR
 }
 
 /// Reads, cleans and sends batches, from the row after the last that was committed.
-fn read(path: PathBuf, import: &ImportRecord, send: &mpsc::Sender<Result<Batch, Failure>>) -> Result<(), Failure> {
+fn read(
+    path: PathBuf,
+    import: &ImportRecord,
+    mode: Mode,
+    send: &mpsc::Sender<Result<Batch, Failure>>,
+) -> Result<(), Failure> {
     let bytes = Arc::new(AtomicU64::new(0));
     let mut rows = Rows::new(rows::open(&path, &import.file, bytes.clone())?, &import.file)?;
     for _ in 0..import.rows_done {
@@ -130,7 +154,7 @@ fn read(path: PathBuf, import: &ImportRecord, send: &mpsc::Sender<Result<Batch, 
         let mut batch = Vec::with_capacity(BATCH_ROWS);
         let ended = loop {
             match rows.next_row() {
-                Ok(Some(row)) => batch.push(clean(row, import)),
+                Ok(Some(row)) => batch.push(clean(row, import, mode)),
                 Ok(None) => break Ok(true),
                 Err(failure) => break Err(failure),
             }
@@ -146,35 +170,81 @@ fn read(path: PathBuf, import: &ImportRecord, send: &mpsc::Sender<Result<Batch, 
     }
 }
 
-fn clean(row: RawRow, import: &ImportRecord) -> Row {
-    let mapping = &import.options.mapping;
-    let clean = match row.cells {
+fn clean(row: RawRow, import: &ImportRecord, mode: Mode) -> Row {
+    let options = &import.options;
+    let clean = match &row.cells {
         Err(broken) => Err(vec![broken.error()]),
-        Ok(cells) => clean_row(mapping, &cells, import.options.default_region.as_deref()).map(|mut clean| {
-            keep_types(&mut clean, mapping, row.typed);
+        Ok(cells) => clean_row(options, cells).map(|mut clean| {
+            keep_types(&mut clean, &options.mapping, row.typed);
             clean
         }),
     };
-    Row { line: row.line, raw: row.raw, clean }
+    let findings = (mode == Mode::Check).then(|| {
+        let cells: Vec<&str> = row.cells.iter().flatten().map(String::as_str).collect();
+        let missing = cells.iter().enumerate().filter(|(_, cell)| cell.trim().is_empty()).map(|(at, _)| at).collect();
+        let phone = clean.as_ref().ok().and_then(|clean| clean.phone.as_ref());
+        let mobile = phone.map(|phone| {
+            matches!(number_kind(phone), NumberKind::Mobile | NumberKind::FixedOrMobile | NumberKind::Unknown)
+        });
+        Findings { missing, mobile, offer: clean.is_err().then(|| offer(options, &cells)).flatten() }
+    });
+    Row { line: row.line, raw: row.raw, clean, findings }
 }
 
+/// Ends a check or an import.
 async fn finish(
     engine: &Engine,
     import: &ImportRecord,
+    mode: Mode,
+    report: ImportReport,
+    failure: Option<Failure>,
+) -> Result<()> {
+    match (mode, failure) {
+        (Mode::Check, None) => end_check(engine, import, report).await,
+        (mode, failure) => end(engine, import, mode, report, failure).await,
+    }
+}
+
+/// The report waits for a person's word, and the file with it.
+async fn end_check(engine: &Engine, import: &ImportRecord, mut report: ImportReport) -> Result<()> {
+    let tx = engine.db.begin().await?;
+    report.sequences = check::sequences(&tx, ImportId(import.id)).await?;
+    report.offers.sort_by_key(|offer| std::cmp::Reverse(offer.rows));
+    let updated = db::exec(
+        &tx,
+        "UPDATE imports SET status = 'checked', report = $2, finished_at = $3, bytes_done = bytes_total
+         WHERE id = $1 AND status = 'checking'",
+        values![import.id, serde_json::to_value(&report)?, engine.clock.now()],
+    )
+    .await?;
+    if updated > 0 {
+        check::forget(&tx, import.id).await?;
+        tx.commit().await?;
+        engine.live.changed("imports");
+    }
+    Ok(())
+}
+
+async fn end(
+    engine: &Engine,
+    import: &ImportRecord,
+    mode: Mode,
     mut report: ImportReport,
     failure: Option<Failure>,
 ) -> Result<()> {
     let status = if failure.is_some() { "failed" } else { "completed" };
     let failure = failure.map(|failure| failure.0);
     let tx = engine.db.begin().await?;
-    report.without_consent = without_consent(&tx, ImportId(import.id)).await?;
+    if mode == Mode::Apply {
+        report.without_consent = without_consent(&tx, ImportId(import.id)).await?;
+    }
     let now = engine.clock.now();
     let updated = db::exec(
         &tx,
         "UPDATE imports SET status = $2, failure = $3, report = $4, finished_at = $5,
              bytes_done = CASE WHEN $2 = 'completed' THEN bytes_total ELSE bytes_done END
-         WHERE id = $1 AND status = 'running'",
-        values![import.id, status, failure.clone(), serde_json::to_value(&report)?, now],
+         WHERE id = $1 AND status = $6",
+        values![import.id, status, failure.clone(), serde_json::to_value(&report)?, now, mode.status().as_str()],
     )
     .await?;
     if updated == 0 {
@@ -185,22 +255,30 @@ async fn finish(
         _ => None,
     });
     templates::remember(&tx, attributes, now).await?;
+    check::forget(&tx, import.id).await?;
     let act = Act {
         action: "import.finish",
         target: format!("import:{}", import.id),
         before: None,
-        after: Some(json!({ "status": status, "failure": failure, "report": report })),
+        after: Some(json!({ "status": status, "failure": failure, "report": without_people(&report) })),
     };
     audit::record(engine, &tx, &Actor::system(), act).await?;
     tx.commit().await?;
-    // People's data is kept in one place: the file has done its work.
-    if let Err(error) = tokio::fs::remove_file(file_path(engine, ImportId(import.id))).await {
-        tracing::warn!(import.id = %import.id, error = %error, "an upload could not be deleted");
-    }
+    delete_file(engine, ImportId(import.id)).await;
     for noun in ["imports", "users"] {
         engine.live.changed(noun);
     }
     Ok(())
+}
+
+/// The report as the audit log keeps it for ever: without anyone's data.
+fn without_people(report: &ImportReport) -> ImportReport {
+    let offers = report.offers.iter().map(|offer| domain::import::Offer {
+        before: String::new(),
+        after: String::new(),
+        ..offer.clone()
+    });
+    ImportReport { changes: Vec::new(), offers: offers.collect(), ..report.clone() }
 }
 
 #[derive(FromQueryResult)]

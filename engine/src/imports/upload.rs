@@ -18,12 +18,14 @@ use domain::{
     operator::Operation,
 };
 use futures::{Stream, StreamExt};
-use serde_json::json;
+use sea_orm::ConnectionTrait;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use std::{io, path::Path, pin::pin};
 use tokio::{fs::File, io::AsyncWriteExt};
 use uuid::Uuid;
 
-/// Takes a file in, guesses its columns, and waits for [`super::start`]. The name is shown and never used as a path; the
+/// Takes a file in, guesses its columns, and waits for [`super::check`]. The name is shown and never used as a path; the
 /// type is told by the content.
 ///
 /// # Errors
@@ -94,7 +96,11 @@ async fn enter(engine: &Engine, actor: &Actor, id: ImportId, file_name: &str, by
     // What other systems nest under `attributes` is named by what is inside.
     let headers: Vec<&str> =
         info.columns.iter().map(|column| column.strip_prefix("attributes.").unwrap_or(column)).collect();
-    let options = ImportOptions { mapping: guess_mapping(&headers, &look), ..ImportOptions::default() };
+    let columns_hash = hex::encode(Sha256::digest(serde_json::to_vec(&info.columns)?));
+    let options = match chosen_before(engine.db.read(), &columns_hash).await? {
+        Some(options) => options,
+        None => ImportOptions { mapping: guess_mapping(&headers, &look), ..ImportOptions::default() },
+    };
     let record = ImportRecord {
         id: id.0,
         file_name: file_name.to_owned(),
@@ -104,6 +110,7 @@ async fn enter(engine: &Engine, actor: &Actor, id: ImportId, file_name: &str, by
         options,
         report: ImportReport::default(),
         file: info,
+        checked: None,
         bytes_total: i64::try_from(bytes).map_err(Error::internal)?,
         bytes_done: 0,
         rows_done: 0,
@@ -114,8 +121,8 @@ async fn enter(engine: &Engine, actor: &Actor, id: ImportId, file_name: &str, by
     let tx = engine.db.begin().await?;
     db::exec(
         &tx,
-        "INSERT INTO imports (id, file_name, format, status, options, report, file, bytes_total, created_by, created_at)
-         VALUES ($1, $2, $3, 'uploaded', $4, $5, $6, $7, $8, $9)",
+        "INSERT INTO imports (id, file_name, format, status, options, report, file, bytes_total, created_by, created_at, columns_hash)
+         VALUES ($1, $2, $3, 'uploaded', $4, $5, $6, $7, $8, $9, $10)",
         values![
             record.id,
             record.file_name.as_str(),
@@ -125,7 +132,8 @@ async fn enter(engine: &Engine, actor: &Actor, id: ImportId, file_name: &str, by
             serde_json::to_value(&record.file)?,
             record.bytes_total,
             actor.operator_id().map(Uuid::from),
-            record.created_at
+            record.created_at,
+            columns_hash
         ],
     )
     .await?;
@@ -135,6 +143,24 @@ async fn enter(engine: &Engine, actor: &Actor, id: ImportId, file_name: &str, by
     tx.commit().await?;
     engine.live.changed("imports");
     view(record)
+}
+
+/// What was chosen for the latest file with these columns, for people to go on from. How its people agreed is said of each
+/// file anew.
+async fn chosen_before<C: ConnectionTrait>(conn: &C, columns_hash: &str) -> Result<Option<ImportOptions>> {
+    let options: Option<Value> = db::scalar(
+        conn,
+        "SELECT options AS value FROM imports WHERE columns_hash = $1 AND status NOT IN ('uploaded', 'failed')
+         ORDER BY id DESC LIMIT 1",
+        values![columns_hash],
+    )
+    .await?;
+    let options: Option<ImportOptions> = options.map(serde_json::from_value).transpose()?;
+    Ok(options.map(|options| ImportOptions {
+        sms_evidence: String::new(),
+        whatsapp_evidence: String::new(),
+        ..options
+    }))
 }
 
 /// The last part of a client's file name, for people to read.

@@ -2,15 +2,17 @@
 
 use bytes::Bytes;
 use domain::{
-    consent::ConsentState,
+    attribute::AttributeForm,
+    consent::{ConsentKind, ConsentState},
+    filter::AttributeKind,
     ids::ImportId,
-    import::{ImportOptions, ImportReport, ImportStatus, ImportView},
+    import::{ImportOptions, ImportReport, ImportStatus, ImportView, Mapping, Policies, Policy, Repair},
     page::PageRequest,
     phone::Channel,
     topic::{TopicForm, TopicKind},
-    user::User,
+    user::{User, UserForm},
 };
-use engine::{Doorbell, Error, both, consents, db, imports, testing::TestEnv, topics, users, values};
+use engine::{Doorbell, Error, attributes, both, consents, db, imports, testing::TestEnv, topics, users, values};
 use futures::{StreamExt, TryStreamExt, stream};
 use std::io;
 
@@ -24,9 +26,36 @@ async fn import(env: &TestEnv, file: &str, change: impl FnOnce(&mut ImportOption
     let uploaded = upload(env, file.as_bytes()).await.unwrap();
     let mut options = ImportOptions { default_region: Some("US".into()), ..uploaded.options };
     change(&mut options);
-    imports::start(&env.engine, &env.admin, uploaded.id, &options).await.unwrap();
+    let checked = judge(env, uploaded.id, &options).await;
+    if checked.status == ImportStatus::Failed {
+        return checked;
+    }
+    imports::apply(&env.engine, &env.admin, uploaded.id, true).await.unwrap();
     env.run_jobs().await;
-    imports::get(&env.engine, &env.admin, uploaded.id).await.unwrap()
+    let done = imports::get(&env.engine, &env.admin, uploaded.id).await.unwrap();
+    // The check foresees exactly what then happens.
+    let foreseen = done.checked.clone().unwrap();
+    assert_eq!(counts(&foreseen), counts(&done.report));
+    let consents = |report: &ImportReport| {
+        (report.sms_opted_in, report.whatsapp_opted_in, report.kept_opted_out, report.without_consent)
+    };
+    assert_eq!(consents(&foreseen), consents(&done.report));
+    assert_eq!(foreseen.reasons, done.report.reasons);
+    done
+}
+
+async fn judge(env: &TestEnv, id: ImportId, options: &ImportOptions) -> ImportView {
+    let before = everyone(env).await;
+    imports::check(&env.engine, &env.admin, id, options).await.unwrap();
+    env.run_jobs().await;
+    assert_eq!(everyone(env).await, before, "a check writes nothing");
+    imports::get(&env.engine, &env.admin, id).await.unwrap()
+}
+
+async fn applied(env: &TestEnv, id: ImportId) -> ImportView {
+    imports::apply(&env.engine, &env.admin, id, true).await.unwrap();
+    env.run_jobs().await;
+    imports::get(&env.engine, &env.admin, id).await.unwrap()
 }
 
 async fn everyone(env: &TestEnv) -> Vec<User> {
@@ -131,11 +160,13 @@ both! {
         assert_eq!(serde_json::Value::Object(ann.attributes), serde_json::json!({ "tags": ["a", "b"], "vip": true, "age": 30 }));
     }
 
-    async fn a_file_that_breaks_off_keeps_what_went_in(env: TestEnv) {
+    async fn a_file_that_breaks_off_is_found_out_before_anything_goes_in(env: TestEnv) {
         let done = import(&env, "[{\"phone\":\"+12025550141\"},\n{\"phone\":", |_| {}).await;
         assert_eq!(done.status, ImportStatus::Failed);
         assert!(done.failure.is_some_and(|why| why.contains("line 2")));
-        assert_eq!((done.report.created, everyone(&env).await.len()), (1, 1));
+        assert_eq!((done.report.created, everyone(&env).await.len()), (1, 0));
+        let undo = imports::undo(&env.engine, &env.admin, done.id).await;
+        assert!(matches!(undo, Err(Error::Conflict { .. })));
     }
 
     async fn a_crash_resumes_after_the_last_batch(env: TestEnv) {
@@ -145,7 +176,8 @@ both! {
             file += &format!("+1202555{:04},User {}\n", n % 1_250, n % 1_250);
         }
         let uploaded = upload(&env, file.as_bytes()).await.unwrap();
-        imports::start(&env.engine, &env.admin, uploaded.id, &uploaded.options).await.unwrap();
+        judge(&env, uploaded.id, &uploaded.options).await;
+        imports::apply(&env.engine, &env.admin, uploaded.id, true).await.unwrap();
         let bells = env.take_jobs();
         assert_eq!(bells, [Doorbell::Import(uploaded.id)]);
         let running = imports::run(&env.engine, uploaded.id);
@@ -180,16 +212,125 @@ both! {
         assert!(imports::list(&env.engine, &env.admin, &PageRequest::default()).await.unwrap().rows.is_empty());
     }
 
-    async fn an_import_starts_once(env: TestEnv) {
+    async fn an_import_is_applied_once_and_only_after_its_check(env: TestEnv) {
         let uploaded = upload(&env, b"phone\n+12025550141\n").await.unwrap();
+        let early = imports::apply(&env.engine, &env.admin, uploaded.id, true).await;
+        assert!(matches!(early, Err(Error::Conflict { .. })));
         let mut options = uploaded.options.clone();
         options.mapping.columns = vec![None];
-        let unmapped = imports::start(&env.engine, &env.admin, uploaded.id, &options).await;
+        let unmapped = imports::check(&env.engine, &env.admin, uploaded.id, &options).await;
         assert!(matches!(unmapped, Err(Error::Invalid { .. })));
-        imports::start(&env.engine, &env.admin, uploaded.id, &uploaded.options).await.unwrap();
-        let again = imports::start(&env.engine, &env.admin, uploaded.id, &uploaded.options).await;
+        judge(&env, uploaded.id, &uploaded.options).await;
+        // Other choices, another look.
+        judge(&env, uploaded.id, &ImportOptions { sms_evidence: "Shop form".into(), ..uploaded.options }).await;
+        assert_eq!(applied(&env, uploaded.id).await.report.sms_opted_in, 1);
+        let again = imports::apply(&env.engine, &env.admin, uploaded.id, true).await;
         assert!(matches!(again, Err(Error::Conflict { .. })));
+        assert_eq!(std::fs::read_dir(&env.engine.limits.upload_dir).unwrap().count(), 0);
+    }
+
+    async fn repairs_are_offered_counted_and_made_when_chosen(env: TestEnv) {
+        let file = "phone,name\n12025550141,Ann\n9.4771234567E+10,Bo\n9.477E+10,Cy\nDee,+12025550142\nMobile: +12025550143 (work),Eve\n";
+        let uploaded = upload(&env, file.as_bytes()).await.unwrap();
+        let options = ImportOptions { default_region: Some("DE".into()), ..uploaded.options };
+        let options = ImportOptions { mapping: Mapping { columns: vec!["phone".parse().ok(), "name".parse().ok()] }, ..options };
+        let report = judge(&env, uploaded.id, &options).await.report;
+        let offers: Vec<_> = report.offers.iter().map(|offer| (offer.repair, offer.rows)).collect();
+        assert!(offers.contains(&(Repair::Exponent, 1)) && offers.contains(&(Repair::Swapped, 1)), "{offers:?}");
+        let repairs = Repair::ALL.iter().copied().collect();
+        let report = judge(&env, uploaded.id, &ImportOptions { repairs, ..options }).await.report;
+        assert_eq!((report.rejected, report.offers.len()), (1, 0), "{:?}", report.reasons);
+        assert_eq!(report.reasons, [("scientific_notation".to_owned(), 1)]);
+        applied(&env, uploaded.id).await;
+        let people = everyone(&env).await;
+        assert_eq!(people.len(), 4);
+        assert!(people.iter().any(|user| user.name.as_deref() == Some("Dee")));
+    }
+
+    async fn policies_say_what_the_file_may_change(env: TestEnv) {
+        env.user("+12025550141").name("Ann").create().await;
+        let file = "phone,name,city\n+12025550141,Anna,<clear>\n+12025550142,Bo,Bonn\n";
+        let policy = |options: &mut ImportOptions, policy| {
+            options.policies.0.insert("name".into(), policy);
+            options.clear_mark = "<clear>".into();
+        };
+        let done = import(&env, file, |options| policy(options, Policy::Keep)).await;
+        assert_eq!(counts(&done.report), [2, 1, 0, 1, 0, 0]);
+        assert_eq!(everyone(&env).await[0].name.as_deref(), Some("Ann"));
+        let done = import(&env, "phone,name,city\n+12025550142,<clear>,<clear>\n", |options| {
+            // The policies of the last file with these columns are proposed again.
+            assert_eq!(options.policies.of(&"name".parse().unwrap()), Policy::Keep);
+            options.policies = Policies::default();
+        })
+        .await;
+        assert_eq!(done.report.updated, 1);
+        let bo = everyone(&env).await.remove(1);
+        assert_eq!((bo.name, bo.attributes.len()), (None, 0));
+    }
+
+    async fn what_was_chosen_is_proposed_again(env: TestEnv) {
+        import(&env, "phone,Ort\n+12025550141,Bonn\n", |options| {
+            options.mapping.columns[1] = Some("attributes.city".parse().unwrap());
+            options.sms_evidence = "Shop form".into();
+        })
+        .await;
+        let again = upload(&env, b"phone,Ort\n+12025550142,Kiel\n").await.unwrap();
+        assert_eq!(again.options.mapping.columns[1].as_ref().unwrap().to_string(), "attributes.city");
+        assert_eq!((again.options.default_region.as_deref(), again.options.sms_evidence.as_str()), (Some("US"), ""));
+    }
+
+    async fn declared_attributes_hold_what_they_say(env: TestEnv) {
+        let form = AttributeForm { name: "age".into(), kind: AttributeKind::Number, description: String::new() };
+        attributes::create(&env.engine, &env.admin, &form).await.unwrap();
+        let done = import(&env, "phone,age\n+12025550141,30\n+12025550142,old\n", |_| {}).await;
+        assert_eq!(counts(&done.report), [2, 1, 0, 0, 0, 1]);
+        assert_eq!(done.report.reasons, [("bad_attribute".to_owned(), 1)]);
+        assert_eq!(everyone(&env).await[0].attributes["age"], 30);
+    }
+
+    async fn numbers_counted_up_need_a_second_look(env: TestEnv) {
+        let rows: String = (0..80).rev().map(|n| format!("+1202555{:04}\n", 1_000 + n)).collect();
+        let uploaded = upload(&env, format!("phone\n{rows}").as_bytes()).await.unwrap();
+        let checked = judge(&env, uploaded.id, &uploaded.options).await;
+        assert_eq!((checked.report.sequences.longest, checked.report.sequences.in_runs), (80, 80));
+        let refused = imports::apply(&env.engine, &env.admin, uploaded.id, false).await;
+        assert!(matches!(refused, Err(Error::Invalid { .. })));
+        assert_eq!(applied(&env, uploaded.id).await.report.created, 80);
+    }
+
+    async fn undoing_takes_back_what_nobody_touched_since(env: TestEnv) {
+        env.user("+12025550140").name("Old").create().await;
+        env.user("+12025550141").name("Kept").create().await;
+        let file = "phone,name,city\n+12025550140,New,Bonn\n+12025550141,Changed,Kiel\n+12025550142,Ann,\n+12025550143,Bo,\n";
+        let done = import(&env, file, |options| options.sms_evidence = "Shop form".into()).await;
+        assert_eq!(counts(&done.report), [4, 2, 2, 0, 0, 0]);
+        env.advance(std::time::Duration::from_secs(60));
+        let people = everyone(&env).await;
+        let form = UserForm { phone: "+12025550141".into(), name: "By hand".into(), ..UserForm::default() };
+        users::update(&env.engine, &env.admin, people[1].id, &form).await.unwrap();
+        let own = consents::record(&env.engine, &env.admin, people[3].id, Channel::Sms, ConsentKind::OptOut, "told us").await;
+        own.unwrap();
+        imports::undo(&env.engine, &env.admin, done.id).await.unwrap();
         env.run_jobs().await;
+        let undone = imports::get(&env.engine, &env.admin, done.id).await.unwrap();
+        assert_eq!((undone.status, undone.report.undone, undone.report.kept), (ImportStatus::Undone, (1, 2), 1));
+        let people = everyone(&env).await;
+        let names: Vec<_> = people.iter().map(|user| user.name.as_deref().unwrap()).collect();
+        assert_eq!(names, ["Old", "By hand", "Bo"]);
+        assert!(people.iter().all(|user| user.attributes.is_empty()));
+        let states: Vec<_> = people.iter().map(|user| user.consents[0].state).collect();
+        assert_eq!(states, [ConsentState::None, ConsentState::None, ConsentState::OptedOut]);
+        assert_eq!(consents::refold(&env.engine).await.unwrap(), []);
+        let again = imports::undo(&env.engine, &env.admin, done.id).await;
+        assert!(matches!(again, Err(Error::Conflict { .. })));
+    }
+
+    async fn an_upload_that_nobody_applies_goes_away(env: TestEnv) {
+        let uploaded = upload(&env, b"phone\n+12025550141\n").await.unwrap();
+        env.advance(std::time::Duration::from_secs(8 * 24 * 3_600));
+        imports::expire(&env.engine).await.unwrap();
+        let gone = imports::get(&env.engine, &env.admin, uploaded.id).await.unwrap();
+        assert_eq!(gone.status, ImportStatus::Failed);
         assert_eq!(std::fs::read_dir(&env.engine.limits.upload_dir).unwrap().count(), 0);
     }
 }

@@ -6,6 +6,7 @@ use domain::{
     compliance::Gate,
     consent::{ConsentKind, ConsentSource, ConsentState},
     dead_letter::Resolution,
+    filter::AttributeKind,
     import::ImportStatus,
     inbound::InboundKind,
     operator::Role,
@@ -109,6 +110,7 @@ fn expected() -> Checks {
         ("operators", "role", words(Role::ALL, Role::as_str)),
         ("workers", "kind", literal(&["serve", "worker"])),
         ("imports", "format", literal(&["csv", "json"])),
+        ("attributes", "kind", words(AttributeKind::ALL, AttributeKind::as_str)),
         ("import_rows", "effect", literal(&["created", "unchanged", "updated"])),
         ("imports", "status", words(ImportStatus::ALL, ImportStatus::as_str)),
     ];

@@ -6,7 +6,6 @@ mod connections;
 mod doors;
 mod kill;
 mod process;
-mod schema;
 mod sign_in;
 mod tidy;
 mod webhooks;

@@ -1,7 +1,9 @@
 //! What each column is, and how the people in the file agreed to hear from us.
 
 use crate::{api, components::*};
-use domain::import::{Field as Target, ImportOptions, ImportView, Mapping, is_attribute_name};
+use domain::import::{
+    Field as Target, ImportOptions, ImportView, Mapping, Policies, Policy, is_attribute_name,
+};
 use leptos::prelude::*;
 
 /// What a column can be, beside an attribute of any name.
@@ -26,20 +28,32 @@ struct Column {
     /// A field's word, [`ATTRIBUTE`], or empty to leave it out.
     choice: RwSignal<String>,
     attribute: RwSignal<String>,
+    /// What a cell does to a value that is there.
+    policy: RwSignal<String>,
 }
 
 impl Column {
-    fn new(target: Option<&Target>) -> Self {
+    fn new(target: Option<&Target>, policies: &Policies) -> Self {
+        let policy = target.map(|target| policies.of(target)).unwrap_or_default();
         let (choice, attribute) = match target {
             None => (String::new(), String::new()),
             Some(Target::Attribute(name)) => (ATTRIBUTE.to_owned(), name.clone()),
             Some(target) => (target.to_string(), String::new()),
         };
-        Self { choice: RwSignal::new(choice), attribute: RwSignal::new(attribute) }
+        Self {
+            choice: RwSignal::new(choice),
+            attribute: RwSignal::new(attribute),
+            policy: RwSignal::new(policy.to_string()),
+        }
     }
 
     fn is_attribute(self) -> bool {
         *self.choice.read() == ATTRIBUTE
+    }
+
+    /// Whether the field may be there already, and so needs a policy.
+    fn has_policy(self) -> bool {
+        self.is_attribute() || matches!(self.choice.read().as_str(), "name" | "locale" | "zone")
     }
 
     fn name_problem(self) -> Option<String> {
@@ -56,25 +70,32 @@ impl Column {
     }
 }
 
-/// The form that starts an import.
+/// The form that lets a file be checked.
 #[component]
 pub fn MappingForm(import: ImportView, started: Callback<()>) -> impl IntoView {
     let id = import.id;
     let options = import.options;
     let columns: Vec<Column> = (0..import.columns.len())
-        .map(|place| Column::new(options.mapping.columns.get(place).and_then(Option::as_ref)))
+        .map(|place| Column::new(options.mapping.columns.get(place).and_then(Option::as_ref), &options.policies))
         .collect();
     let columns = StoredValue::new(columns);
     let region = RwSignal::new(options.default_region.unwrap_or_default());
     let sms = RwSignal::new(options.sms_evidence);
     let whatsapp = RwSignal::new(options.whatsapp_evidence);
+    let clear_mark = RwSignal::new(options.clear_mark);
+    let repairs = StoredValue::new(options.repairs);
+    let policies = move || {
+        let chosen = columns.get_value().into_iter().filter(|column| column.has_policy());
+        let named = chosen.filter_map(|column| Some((column.target()?, column.policy.get_untracked().parse().ok()?)));
+        Policies(named.filter(|(_, policy)| *policy != Policy::Overwrite).map(|(to, p)| (to.to_string(), p)).collect())
+    };
     let mapping =
         Memo::new(move |_| Mapping { columns: columns.get_value().into_iter().map(Column::target).collect() });
     let problem = Signal::derive(move || {
         let bad_name = columns.get_value().into_iter().find_map(Column::name_problem);
         bad_name.or_else(|| mapping.read().check().err().map(|error| error.to_string()))
     });
-    let start = Action::new(move |options: &ImportOptions| api::imports::start(id, options.clone()));
+    let start = Action::new(move |options: &ImportOptions| api::imports::check(id, options.clone()));
     let failure = Signal::derive(move || start.value().get().and_then(Result::err));
     Effect::new(move || {
         if let Some(Ok(_)) = start.value().get() {
@@ -89,6 +110,9 @@ pub fn MappingForm(import: ImportView, started: Callback<()>) -> impl IntoView {
             mapping: mapping.get_untracked(),
             sms_evidence: sms.get_untracked(),
             whatsapp_evidence: whatsapp.get_untracked(),
+            policies: untrack(policies),
+            clear_mark: clear_mark.get_untracked(),
+            repairs: repairs.get_value(),
         });
     };
     let rows = import.columns.into_iter().enumerate().map(|(place, header)| {
@@ -100,7 +124,7 @@ pub fn MappingForm(import: ImportView, started: Callback<()>) -> impl IntoView {
     view! {
         <form class="stack" on:submit=submit>
             <Card title="What is each column?" flush=true>
-                <Table label="Columns" head=vec!["Column", "First rows", "Is"]>
+                <Table label="Columns" head=vec!["Column", "First rows", "Is", "Where someone has a value already"]>
                     {rows}
                 </Table>
             </Card>
@@ -112,6 +136,16 @@ pub fn MappingForm(import: ImportView, started: Callback<()>) -> impl IntoView {
                     placeholder="LK"
                     hint="Two letters, as LK, DE or US. Left empty, such numbers are refused rather than guessed."
                     error=field_error(failure, "default_region")
+                />
+            </Card>
+            <Card title="Emptying values">
+                <TextInput
+                    label="A cell that holds this empties its field"
+                    name="clear_mark"
+                    value=clear_mark
+                    placeholder="<clear>"
+                    hint="An empty cell never takes a value away. Left empty, no cell does."
+                    error=field_error(failure, "clear_mark")
                 />
             </Card>
             <Card title="How did these people agree?">
@@ -146,7 +180,7 @@ pub fn MappingForm(import: ImportView, started: Callback<()>) -> impl IntoView {
                     pending=start.pending()
                     disabled=Signal::derive(move || problem.get().is_some())
                 >
-                    "Start the import"
+                    "Check the file"
                 </Button>
             </div>
         </form>
@@ -165,6 +199,17 @@ fn ColumnRow(place: usize, header: String, cells: Vec<String>, column: Column) -
     };
     let targets = TARGETS.iter().map(|(target, words)| option(target.to_string(), words)).collect_view();
     let cells = cells.into_iter().map(|cell| view! { <li class="truncate">{cell}</li> }).collect_view();
+    let policies = move || {
+        let option = |policy: &Policy| {
+            let selected = *column.policy.read_untracked() == policy.as_str();
+            view! {
+                <option value=policy.as_str() selected=selected>
+                    {policy.label()}
+                </option>
+            }
+        };
+        Policy::ALL.iter().map(option).collect_view()
+    };
     view! {
         <tr>
             <td data-label="Column">
@@ -195,6 +240,18 @@ fn ColumnRow(place: usize, header: String, cells: Vec<String>, column: Column) -
                         />
                     </Show>
                 </div>
+            </td>
+            <td data-label="Where someone has a value already">
+                <Show when=move || column.has_policy()>
+                    <select
+                        class="input"
+                        id=format!("policy-{place}")
+                        aria-label=format!("Column {}: where someone has a value already", place + 1)
+                        on:change:target=move |event| column.policy.set(event.target().value())
+                    >
+                        {policies()}
+                    </select>
+                </Show>
             </td>
         </tr>
     }

@@ -1,13 +1,15 @@
 //! How far an import is, what came of it, and the rows that were refused.
 
+use super::checked::QualityCard;
 use crate::{
     api,
-    components::{time, *},
+    components::{frame::viewer_may, time, *},
     format, live,
 };
 use domain::{
     ids::ImportId,
     import::{ImportReject, ImportReport, ImportStatus, ImportView},
+    operator::Operation,
     page::{Page as Rows, PageRequest},
 };
 use leptos::prelude::*;
@@ -15,7 +17,7 @@ use leptos_router::hooks::use_query_map;
 
 /// An import whose rows go in: it moves by itself, by live hints.
 #[component]
-pub fn RunningProgress(import: ImportView) -> impl IntoView {
+pub fn RunningProgress(import: ImportView, title: &'static str) -> impl IntoView {
     let share = if import.bytes_total == 0 { 0.0 } else { import.bytes_done as f64 / import.bytes_total as f64 };
     let elapsed_s = import.started_at.map_or(0.0, |at| (time::current() - at).num_milliseconds() as f64 / 1_000.0);
     let pace = (elapsed_s > 0.0).then(|| {
@@ -28,7 +30,7 @@ pub fn RunningProgress(import: ImportView) -> impl IntoView {
         }
     });
     view! {
-        <Card title="Rows go in">
+        <Card title=title>
             <div class="stack-tight">
                 <ProgressBar share label="Progress of the import" />
                 <p class="text-muted">
@@ -40,9 +42,67 @@ pub fn RunningProgress(import: ImportView) -> impl IntoView {
     }
 }
 
+/// An import that is taken back.
+#[component]
+pub fn UndoProgress(import: ImportView) -> impl IntoView {
+    let all = import.report.created + import.report.updated + import.report.unchanged;
+    let share = if all == 0 { 1.0 } else { import.rows_done as f64 / all as f64 };
+    view! {
+        <Card title="What it did is taken back">
+            <div class="stack-tight">
+                <ProgressBar share label="Progress of the undoing" />
+                <p class="text-muted">
+                    {format!("{} of {}", format::number(import.rows_done), format::counted(all, "person", "people"))}
+                </p>
+            </div>
+        </Card>
+    }
+}
+
+/// The way back.
+#[component]
+fn Undo(id: ImportId, people: i64, moved: Callback<()>) -> impl IntoView {
+    let asking = RwSignal::new(false);
+    let undo = Action::new(move |(): &()| api::imports::undo(id));
+    let failure = Signal::derive(move || undo.value().get().and_then(Result::err));
+    Effect::new(move || {
+        if let Some(Ok(_)) = undo.value().get() {
+            asking.set(false);
+            moved.run(());
+        }
+    });
+    view! {
+        <Button kind=ButtonKind::Quiet on_click=move |_| asking.set(true)>
+            "Undo this import"
+        </Button>
+        <Dialog open=asking title="Undo this import">
+            <div class="stack">
+                <p>
+                    {format!(
+                        "It brought or changed {}. Whoever it brought goes again, earlier values come back, and consent that it recorded is withdrawn: each only where nothing happened to the person since.",
+                        format::counted(people, "person", "people"),
+                    )}
+                </p>
+                <FailureNote failure />
+                <div class="actions">
+                    <Button
+                        kind=ButtonKind::Danger
+                        pending=undo.pending()
+                        on_click=move |_| {
+                            undo.dispatch(());
+                        }
+                    >
+                        "Undo it"
+                    </Button>
+                </div>
+            </div>
+        </Dialog>
+    }
+}
+
 /// An import that ended.
 #[component]
-pub fn Outcome(import: ImportView) -> impl IntoView {
+pub fn Outcome(import: ImportView, moved: Callback<()>) -> impl IntoView {
     let took = import.started_at.zip(import.finished_at).map(|(from, to)| (to - from).num_milliseconds());
     let took = took.map(|millis| {
         let seconds = (millis as f64 / 1_000.0).max(0.001);
@@ -56,24 +116,59 @@ pub fn Outcome(import: ImportView) -> impl IntoView {
     let failed = import.status == ImportStatus::Failed;
     let why = import.failure.unwrap_or_else(|| "It could not go on.".to_owned());
     let taken_in = import.report.created + import.report.updated;
+    let id = import.id;
+    let was_applied = import.checked.is_some();
+    let undone = import.status == ImportStatus::Undone;
+    let may_undo = viewer_may(Operation::ImportWrite);
+    let ((removed, restored), kept) = (import.report.undone, import.report.kept);
     view! {
         {failed
             .then(|| {
                 view! {
                     <p class="note note-fail" role="alert">
-                        {why} " What was read before is kept; uploading the file again changes nothing twice."
+                        {why}
+                        {if was_applied {
+                            " What was read before is kept; uploading the file again changes nothing twice."
+                        } else {
+                            " Nothing was written."
+                        }}
                     </p>
                 }
             })}
         <p class="text-muted">{took}</p>
         <Counts report=import.report.clone() />
-        <ConsentNote report=import.report />
-        {(taken_in > 0).then(|| view! { <div><LinkButton href="/users">"See the users"</LinkButton></div> })}
+        <ConsentNote report=import.report.clone() />
+        {was_applied.then(|| view! { <QualityCard report=import.report /> })}
+        {undone
+            .then(|| {
+                view! {
+                    <p class="note note-warn" role="status">
+                        {format!(
+                            "Undone: {} went away again, {} got earlier values back, {} stayed as they are, since something happened to them meanwhile.",
+                            format::counted(removed, "person", "people"),
+                            format::number(restored),
+                            format::number(kept),
+                        )}
+                    </p>
+                }
+            })}
+        {(taken_in > 0 && !undone)
+            .then(|| {
+                view! {
+                    <div class="actions">
+                        <LinkButton href="/users">"See the users"</LinkButton>
+                        <Show when=move || may_undo.get() && was_applied>
+                            <Undo id people=taken_in moved />
+                        </Show>
+                    </div>
+                }
+            })}
     }
 }
 
+/// What became, or would become, of the rows.
 #[component]
-fn Counts(report: ImportReport) -> impl IntoView {
+pub fn Counts(report: ImportReport) -> impl IntoView {
     let of_rows = {
         let rows = report.rows;
         move |n: i64| if rows == 0 { String::new() } else { format::share(n, rows) }
@@ -89,8 +184,9 @@ fn Counts(report: ImportReport) -> impl IntoView {
     }
 }
 
+/// What it does to consent, and why rows were refused.
 #[component]
-fn ConsentNote(report: ImportReport) -> impl IntoView {
+pub fn ConsentNote(report: ImportReport) -> impl IntoView {
     let line = |n: i64, words: &str| (n > 0).then(|| format!("{} {words}", format::counted(n, "person", "people")));
     let lines = [
         line(report.sms_opted_in, "opted in to SMS by this file."),
