@@ -3,6 +3,7 @@
 //! They answer under `/ui/fn/<noun>/<verb>` and take JSON. A failure crosses the wire as a [`Problem`], with the status of
 //! its kind.
 
+pub mod attributes;
 pub mod audit;
 pub mod campaigns;
 pub mod consents;

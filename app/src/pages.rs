@@ -2,6 +2,7 @@
 //! in the URL.
 
 pub mod account;
+pub mod attributes;
 pub mod audit;
 pub mod campaign_composer;
 pub mod campaign_monitor;

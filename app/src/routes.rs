@@ -7,10 +7,10 @@ use crate::{
         toast::provide_toasts,
     },
     pages::{
-        account::Account, audit::Audit, campaign_composer::CampaignComposer, campaign_monitor::CampaignMonitor,
-        campaigns::Campaigns, import::Import, imports::Imports, inbox::Inbox, message::Message, messages::Messages,
-        missing::Missing, overview::Overview, phones::Phones, segments::Segments, sign_in::SignIn,
-        sign_in_link::SignInLink, templates::Templates, topics::Topics, user::User, users::Users,
+        account::Account, attributes::Attributes, audit::Audit, campaign_composer::CampaignComposer,
+        campaign_monitor::CampaignMonitor, campaigns::Campaigns, import::Import, imports::Imports, inbox::Inbox,
+        message::Message, messages::Messages, missing::Missing, overview::Overview, phones::Phones, segments::Segments,
+        sign_in::SignIn, sign_in_link::SignInLink, templates::Templates, topics::Topics, user::User, users::Users,
     },
 };
 use leptos::prelude::*;
@@ -49,6 +49,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/templates") view=Templates ssr=SsrMode::Async />
                     <Route path=path!("/segments") view=Segments ssr=SsrMode::Async />
                     <Route path=path!("/topics") view=Topics ssr=SsrMode::Async />
+                    <Route path=path!("/attributes") view=Attributes ssr=SsrMode::Async />
                     <Route path=path!("/messages") view=Messages ssr=SsrMode::Async />
                     <Route path=path!("/messages/:key") view=Message ssr=SsrMode::Async />
                     <Route path=path!("/inbox") view=Inbox ssr=SsrMode::Async />

@@ -20,12 +20,13 @@ mod view;
 
 #[cfg(feature = "server")]
 pub use clean::clean_row;
+pub use mapping::{Field, Mapping, MappingError, UnknownField, guess_mapping, is_attribute_name};
 #[cfg(feature = "server")]
 pub use repair::offer;
 pub use rules::{Incoming, Policies, Policy, Repair, merge};
-pub use mapping::{Field, Mapping, MappingError, UnknownField, guess_mapping, is_attribute_name};
 pub use view::{
-    Change, ImportOptions, ImportReject, ImportReport, ImportStatus, ImportView, Offer, Quality, RUN_COUNTED, RUN_SUSPICIOUS, Sequences,
+    Change, ImportOptions, ImportReject, ImportReport, ImportStatus, ImportView, Offer, Quality, RUN_COUNTED,
+    RUN_SUSPICIOUS, Sequences,
 };
 
 /// The most characters of a cell.

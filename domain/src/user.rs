@@ -1,6 +1,7 @@
 //! Users: the people who receive messages.
 
 use crate::{
+    attribute::Attribute,
     consent::{ConsentEvent, ConsentView},
     ids::{ImportId, UserId},
     message::MessageRow,
@@ -75,6 +76,8 @@ pub struct UserDetail {
     pub possible_zones: Vec<String>,
     /// Topics, with the person's choice.
     pub subscriptions: Vec<SubscriptionView>,
+    /// The attributes that are declared, whether the person has a value or not.
+    pub declared: Vec<Attribute>,
     /// The consent ledger, newest first.
     pub ledger: Vec<ConsentEvent>,
     /// Messages, newest first.

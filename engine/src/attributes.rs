@@ -86,7 +86,10 @@ pub async fn create(engine: &Engine, actor: &Actor, form: &AttributeForm) -> Res
         return Err(Error::invalid("name", why));
     }
     if description.chars().count() > DESCRIPTION_MAX_CHARS {
-        return Err(Error::invalid("description", format!("a description has at most {DESCRIPTION_MAX_CHARS} characters")));
+        return Err(Error::invalid(
+            "description",
+            format!("a description has at most {DESCRIPTION_MAX_CHARS} characters"),
+        ));
     }
     let tx = engine.db.begin().await?;
     let count: Option<i64> = db::scalar(&tx, "SELECT count(*) AS value FROM attributes", Vec::new()).await?;
@@ -154,9 +157,8 @@ async fn bring_in_line<C: ConnectionTrait>(engine: &Engine, conn: &C, name: &str
         let mut written = Vec::new();
         for row in rows {
             let value = row.attributes.get(name).cloned().unwrap_or(Value::Null);
-            let fitted = attribute::fit(kind, &value).map_err(|error| {
-                Error::invalid("kind", format!("someone has the value {value}, and {error}"))
-            })?;
+            let fitted = attribute::fit(kind, &value)
+                .map_err(|error| Error::invalid("kind", format!("someone has the value {value}, and {error}")))?;
             if fitted != value {
                 let mut attributes = row.attributes;
                 attributes[name] = fitted;

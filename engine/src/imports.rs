@@ -188,7 +188,12 @@ pub async fn check(engine: &Engine, actor: &Actor, id: ImportId, options: &Impor
         "UPDATE imports SET status = 'checking', options = $2, report = $3, started_at = $4, finished_at = NULL,
              rows_done = 0, bytes_done = 0
          WHERE id = $1 AND status IN ('uploaded', 'checked')",
-        values![id.0, serde_json::to_value(&options)?, serde_json::to_value(ImportReport::default())?, engine.clock.now()],
+        values![
+            id.0,
+            serde_json::to_value(&options)?,
+            serde_json::to_value(ImportReport::default())?,
+            engine.clock.now()
+        ],
     )
     .await?;
     if begun == 0 {
@@ -216,7 +221,8 @@ pub async fn apply(engine: &Engine, actor: &Actor, id: ImportId, confirmed: bool
             "many numbers follow one another, as in lists that were bought or made up: confirm that these people gave them to you",
         ));
     }
-    let report = ImportReport { quality: checked.quality.clone(), sequences: checked.sequences, ..ImportReport::default() };
+    let report =
+        ImportReport { quality: checked.quality.clone(), sequences: checked.sequences, ..ImportReport::default() };
     let begun = db::exec(
         &tx,
         "UPDATE imports SET status = 'running', checked = $2, report = $3, started_at = $4, finished_at = NULL,

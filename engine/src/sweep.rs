@@ -242,8 +242,12 @@ async fn ring(engine: &Engine) -> Result<()> {
             complete(engine, id).await?;
         }
     }
-    let imports: Vec<IdRow> =
-        db::all(engine.db.read(), "SELECT id FROM imports WHERE status IN ('checking', 'running', 'undoing')", values![]).await?;
+    let imports: Vec<IdRow> = db::all(
+        engine.db.read(),
+        "SELECT id FROM imports WHERE status IN ('checking', 'running', 'undoing')",
+        values![],
+    )
+    .await?;
     for row in imports {
         engine.queue.ring(Doorbell::Import(ImportId(row.id))).await;
     }

@@ -34,7 +34,7 @@ const fn place(
 }
 
 /// The navigation, in its order.
-pub const PLACES: [Place; 12] = [
+pub const PLACES: [Place; 13] = [
     place("/", "Overview", 'o', icon::OVERVIEW, None),
     place("/campaigns", "Campaigns", 'c', icon::CAMPAIGNS, None),
     place("/templates", "Templates", 't', icon::TEMPLATES, None),
@@ -43,6 +43,7 @@ pub const PLACES: [Place; 12] = [
     place("/users", "Users", 'u', icon::USERS, None),
     place("/segments", "Segments", 's', icon::SEGMENTS, None),
     place("/topics", "Topics", 'b', icon::TOPICS, None),
+    place("/attributes", "Attributes", 'd', icon::ATTRIBUTES, None),
     place("/import", "Import", 'p', icon::IMPORT, Some(Operation::ImportWrite)),
     place("/phones", "Phones", 'h', icon::PHONES, Some(Operation::SimulatorUse)),
     place("/audit", "Audit", 'a', icon::AUDIT, Some(Operation::AuditRead)),

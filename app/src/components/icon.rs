@@ -31,6 +31,8 @@ pub const USERS: &str = "M8 8a2.75 2.75 0 1 0 0-5.5A2.75 2.75 0 0 0 8 8zM2.5 14c
 pub const SEGMENTS: &str = "M8 2a6 6 0 1 0 6 6H8zM10.5 2.5a6 6 0 0 1 3 3h-3z";
 /// A label.
 pub const TOPICS: &str = "M2 2h6l6 6-6 6-6-6zM5 5h.01";
+/// Lines beside dots.
+pub const ATTRIBUTES: &str = "M6 4h8M6 8h8M6 12h8M2.5 4h.01M2.5 8h.01M2.5 12h.01";
 /// An arrow into a tray.
 pub const IMPORT: &str = "M8 2v8M5 7l3 3 3-3M2 11v3h12v-3";
 /// A phone.

@@ -9,13 +9,13 @@ use crate::{
     components::{badge, *},
     live,
 };
+use checked::Checked;
 use domain::{
     ids::ImportId,
     import::{ImportStatus, ImportView},
 };
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
-use checked::Checked;
 use mapping::MappingForm;
 use report::{Outcome, Rejects, RunningProgress, UndoProgress};
 

@@ -11,6 +11,7 @@ use crate::{
 };
 use consent::{ConsentCard, SubscriptionsCard};
 use domain::{
+    attribute::Attribute,
     ids::UserId,
     operator::Operation,
     user::{UserDetail, UserForm},
@@ -18,6 +19,7 @@ use domain::{
 use history::{Ledger, Messages, Timeline};
 use leptos::prelude::*;
 use leptos_router::hooks::{use_params_map, use_query_map};
+use serde_json::{Map, Value};
 
 /// The page of a user.
 #[component]
@@ -62,7 +64,7 @@ pub fn User() -> impl IntoView {
 
 #[component]
 fn Detail(detail: UserDetail, refetch: Callback<()>) -> impl IntoView {
-    let UserDetail { user, possible_zones, subscriptions, ledger, messages, timeline } = detail;
+    let UserDetail { user, possible_zones, subscriptions, declared, ledger, messages, timeline } = detail;
     let query = use_query_map();
     let tab = Memo::new(move |_| query.read().get("tab").unwrap_or_default());
     let base = format!("/users/{}", user.id);
@@ -85,7 +87,7 @@ fn Detail(detail: UserDetail, refetch: Callback<()>) -> impl IntoView {
     };
     view! {
         <div class="grid-2">
-            <IdentityCard user=user.clone() possible_zones refetch />
+            <IdentityCard user=user.clone() possible_zones declared refetch />
             <div class="stack">
                 <ConsentCard user=user.id consents=user.consents.clone() refetch />
                 <SubscriptionsCard user=user.id subscriptions refetch />
@@ -97,7 +99,12 @@ fn Detail(detail: UserDetail, refetch: Callback<()>) -> impl IntoView {
 }
 
 #[component]
-fn IdentityCard(user: domain::user::User, possible_zones: Vec<String>, refetch: Callback<()>) -> impl IntoView {
+fn IdentityCard(
+    user: domain::user::User,
+    possible_zones: Vec<String>,
+    declared: Vec<Attribute>,
+    refetch: Callback<()>,
+) -> impl IntoView {
     let editing = RwSignal::new(false);
     let may_edit = viewer_may(Operation::UserWrite);
     let id = user.id;
@@ -106,6 +113,7 @@ fn IdentityCard(user: domain::user::User, possible_zones: Vec<String>, refetch: 
         name: user.name.clone().unwrap_or_default(),
         locale: user.locale.clone().unwrap_or_default(),
         zone: user.zone.clone().unwrap_or_default(),
+        attributes: Some(with_declared(&user, &declared)),
     };
     let zone = match (&user.zone, possible_zones.as_slice()) {
         (Some(zone), _) => zone.clone(),
@@ -154,6 +162,15 @@ fn IdentityCard(user: domain::user::User, possible_zones: Vec<String>, refetch: 
             />
         </Dialog>
     }
+}
+
+/// The person's attributes, and beside them those that are declared and that the person has no value of.
+fn with_declared(user: &domain::user::User, declared: &[Attribute]) -> Map<String, Value> {
+    let mut all = user.attributes.clone();
+    for attribute in declared {
+        all.entry(attribute.name.clone()).or_insert(Value::Null);
+    }
+    all
 }
 
 #[component]

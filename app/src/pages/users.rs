@@ -6,6 +6,7 @@ use crate::{
     live,
 };
 use domain::{
+    attribute::shown,
     operator::Operation,
     page::{Page as Rows, PageRequest},
     user::{User, UserForm},
@@ -191,6 +192,7 @@ pub struct Identity {
     name: RwSignal<String>,
     locale: RwSignal<String>,
     zone: RwSignal<String>,
+    attributes: StoredValue<Vec<(String, RwSignal<String>)>>,
 }
 
 impl Identity {
@@ -201,6 +203,13 @@ impl Identity {
             name: RwSignal::new(form.name),
             locale: RwSignal::new(form.locale),
             zone: RwSignal::new(form.zone),
+            attributes: StoredValue::new(
+                form.attributes
+                    .unwrap_or_default()
+                    .iter()
+                    .map(|(name, value)| (name.clone(), RwSignal::new(shown(value))))
+                    .collect(),
+            ),
         }
     }
 
@@ -211,11 +220,24 @@ impl Identity {
             name: self.name.get_untracked(),
             locale: self.locale.get_untracked(),
             zone: self.zone.get_untracked(),
+            attributes: Some(
+                self.attributes
+                    .get_value()
+                    .into_iter()
+                    .map(|(name, value)| (name, Value::String(value.get_untracked())))
+                    .collect(),
+            ),
         }
     }
 
     /// The controls.
     pub fn controls(self, failure: Signal<Option<api::Failure>>) -> impl IntoView {
+        let attributes = self.attributes.get_value().into_iter().map(move |(name, value)| {
+            let path = format!("attributes/{name}");
+            let error = Signal::derive(move || failure.get().and_then(|failure| failure.field(&path)));
+            view! { <TextInput label=name.clone() name=format!("attribute-{name}") value error=error /> }
+        });
+        let attributes = attributes.collect_view();
         view! {
             <TextInput
                 label="Phone number"
@@ -243,6 +265,7 @@ impl Identity {
                 hint="Quiet hours follow it. If empty, they follow every zone that the number allows."
                 error=field_error(failure, "zone")
             />
+            {attributes}
         }
     }
 }

@@ -1,8 +1,6 @@
 //! A row of cells to a clean user.
 
-use super::{
-    CleanRow, Field, ImportOptions, MAX_CELL_CHARS, MAX_NAME_CHARS, MAX_TOPICS, Repair, RowError, RowReason,
-};
+use super::{CleanRow, Field, ImportOptions, MAX_CELL_CHARS, MAX_NAME_CHARS, MAX_TOPICS, Repair, RowError, RowReason};
 use crate::{
     phone::{self, Phone, is_whatsapp_id},
     topic::valid_key,
@@ -334,7 +332,10 @@ mod tests {
         assert!(clean_row(&with(&[]), &cells).is_err());
         assert!(clean_row(&with(&[Repair::DoubleZero]), &cells).is_err());
         let row = clean_row(&with(&[Repair::PlusMissing]), &cells).expect("a repaired row");
-        assert_eq!((row.phone.as_ref().map(Phone::as_str), row.repaired), (Some("+94771234567"), Some(Repair::PlusMissing)));
+        assert_eq!(
+            (row.phone.as_ref().map(Phone::as_str), row.repaired),
+            (Some("+94771234567"), Some(Repair::PlusMissing))
+        );
         let row = clean_row(&with(&[Repair::Swapped]), &["Ann", "+94771234567"]).expect("a swapped row");
         assert_eq!((row.profile.name.as_deref(), row.repaired), (Some("Ann"), Some(Repair::Swapped)));
     }

@@ -27,8 +27,8 @@ impl Repair {
         let column = |wanted: Field| mapping.columns.iter().position(|field| field.as_ref() == Some(&wanted));
         let (number, name) = (column(Field::Phone)?, column(Field::Name)?);
         let (in_number, in_name) = (*cells.get(number)?, *cells.get(name)?);
-        let looks_swapped = !in_number.chars().any(|c| c.is_ascii_digit())
-            && phone::normalise(in_name.trim(), default_region).is_ok();
+        let looks_swapped =
+            !in_number.chars().any(|c| c.is_ascii_digit()) && phone::normalise(in_name.trim(), default_region).is_ok();
         looks_swapped.then(|| {
             let mut swapped = cells.to_vec();
             swapped.swap(number, name);

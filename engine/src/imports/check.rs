@@ -50,8 +50,7 @@ impl Context<'_> {
             db::all(conn, &sql, vec![self.import.id.into(), db::json(conn, Value::Array(asked))]).await?;
         let mut met: HashSet<String> = met.into_iter().map(|row| row.address).collect();
         for person in known.iter_mut() {
-            let theirs: Vec<String> =
-                addresses(person.phone.as_ref(), &person.profile).map(str::to_owned).collect();
+            let theirs: Vec<String> = addresses(person.phone.as_ref(), &person.profile).map(str::to_owned).collect();
             person.touched = theirs.iter().any(|address| met.contains(address));
             theirs.iter().for_each(|address| {
                 met.remove(address);

@@ -102,8 +102,7 @@ pub struct People<'a> {
 impl<'a> People<'a> {
     /// Begins with those of the database who have an address of the batch.
     pub fn new(known: Vec<Known>, policies: &'a Policies) -> Self {
-        let mut people =
-            Self { policies, people: Vec::new(), by_phone: HashMap::new(), by_whatsapp: HashMap::new() };
+        let mut people = Self { policies, people: Vec::new(), by_phone: HashMap::new(), by_whatsapp: HashMap::new() };
         for person in known {
             people.add(Person {
                 id: person.id,

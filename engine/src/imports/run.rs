@@ -9,8 +9,7 @@ use super::{
     undo,
 };
 use crate::{
-    Actor, Engine, Error, Result,
-    attributes,
+    Actor, Engine, Error, Result, attributes,
     audit::{self, Act},
     db, templates, values,
 };

@@ -53,7 +53,8 @@ pub async fn undo(engine: &Engine, actor: &Actor, id: ImportId) -> Result<Import
         values![id.0, import.status],
     )
     .await?;
-    began(engine, tx, actor, id, "import.undo", json!({ "people": import.report.created + import.report.updated })).await
+    began(engine, tx, actor, id, "import.undo", json!({ "people": import.report.created + import.report.updated }))
+        .await
 }
 
 #[derive(FromQueryResult)]
@@ -107,14 +108,11 @@ pub(super) async fn run(engine: &Engine, import: &ImportRecord) -> Result<()> {
 }
 
 async fn end(engine: &Engine, tx: Tx, import: &ImportRecord, report: ImportReport) -> Result<()> {
-    db::exec(&tx, "UPDATE imports SET status = 'undone' WHERE id = $1 AND status = 'undoing'", values![import.id]).await?;
+    db::exec(&tx, "UPDATE imports SET status = 'undone' WHERE id = $1 AND status = 'undoing'", values![import.id])
+        .await?;
     let after = json!({ "removed": report.undone.0, "restored": report.undone.1, "kept": report.kept });
-    let act = Act {
-        action: "import.undone",
-        target: format!("import:{}", import.id),
-        after: Some(after),
-        ..Act::default()
-    };
+    let act =
+        Act { action: "import.undone", target: format!("import:{}", import.id), after: Some(after), ..Act::default() };
     audit::record(engine, &tx, &Actor::system(), act).await?;
     tx.commit().await?;
     for noun in ["imports", "users"] {

@@ -4,7 +4,7 @@ use super::load;
 use crate::{
     Engine, Result,
     actor::{Actor, authorize},
-    db, twilio, values,
+    attributes, db, twilio, values,
 };
 use chrono::{DateTime, Utc};
 use domain::{
@@ -47,7 +47,8 @@ pub async fn get(engine: &Engine, actor: &Actor, id: UserId) -> Result<UserDetai
     let ledger = ledger(conn, id).await?;
     let messages = messages(conn, &user).await?;
     let timeline = timeline(conn, &user, &subscriptions, &ledger, &messages).await?;
-    Ok(UserDetail { user, possible_zones, subscriptions, ledger, messages, timeline })
+    let declared = attributes::list(engine, actor).await?;
+    Ok(UserDetail { user, possible_zones, subscriptions, declared, ledger, messages, timeline })
 }
 
 #[derive(FromQueryResult)]

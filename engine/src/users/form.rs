@@ -101,13 +101,7 @@ mod tests {
     use super::*;
 
     fn form(phone: &str, name: &str, locale: &str, zone: &str) -> UserForm {
-        UserForm {
-            phone: phone.into(),
-            name: name.into(),
-            locale: locale.into(),
-            zone: zone.into(),
-            attributes: None,
-        }
+        UserForm { phone: phone.into(), name: name.into(), locale: locale.into(), zone: zone.into(), attributes: None }
     }
 
     fn read(form: &UserForm) -> Result<Entered> {

@@ -22,7 +22,7 @@ pub fn Checked(import: ImportView, moved: Callback<()>) -> impl IntoView {
     let report = import.report.clone();
     let may_import = viewer_may(Operation::ImportWrite);
     let changing = RwSignal::new(false);
-    let again = import.clone();
+    let import = StoredValue::new(import);
     view! {
         <p class="text-muted">
             {format!(
@@ -33,17 +33,17 @@ pub fn Checked(import: ImportView, moved: Callback<()>) -> impl IntoView {
         <Counts report=report.clone() />
         <ConsentNote report=report.clone() />
         <Show when=move || may_import.get()>
-            <Repairs import=again.clone() moved />
+            <Repairs import=import.get_value() moved />
         </Show>
         <QualityCard report=report.clone() />
         <Changes changes=report.changes.clone() />
         <Show when=move || may_import.get()>
-            <Apply import=import.clone() moved />
+            <Apply import=import.get_value() moved />
             <div class="actions">
                 <Button on_click=move |_| changing.update(|open| *open = !*open)>"Change columns or options"</Button>
             </div>
             <Show when=move || changing.get()>
-                <MappingForm import=import.clone() started=moved />
+                <MappingForm import=import.get_value() started=moved />
             </Show>
         </Show>
     }
@@ -182,7 +182,11 @@ fn Repairs(import: ImportView, moved: Callback<()>) -> impl IntoView {
 /// How good the list is.
 #[component]
 pub fn QualityCard(report: ImportReport) -> impl IntoView {
-    let of = |n: i64| if report.rows == 0 { "–".to_owned() } else { format::share(n, report.rows) };
+    let rows = report.rows;
+    let of = move |n: i64| if rows == 0 { "–".to_owned() } else { format::share(n, rows) };
+    let (valid, mobile, other, twice) =
+        (report.valid(), report.quality.mobile, report.quality.other_lines, report.duplicates);
+    let longest = report.sequences.longest;
     let gaps: Vec<String> = report
         .quality
         .missing
@@ -192,11 +196,11 @@ pub fn QualityCard(report: ImportReport) -> impl IntoView {
     view! {
         <Card title="How good the list is">
             <Facts>
-                <Fact name="Rows that can be used">{of(report.valid())}</Fact>
-                <Fact name="Mobile numbers">{of(report.quality.mobile)}</Fact>
-                <Fact name="Other lines, which get no SMS">{of(report.quality.other_lines)}</Fact>
-                <Fact name="Twice in the file">{of(report.duplicates)}</Fact>
-                <Fact name="Longest run of following numbers">{format::number(report.sequences.longest)}</Fact>
+                <Fact name="Rows that can be used">{of(valid)}</Fact>
+                <Fact name="Mobile numbers">{of(mobile)}</Fact>
+                <Fact name="Other lines, which get no SMS">{of(other)}</Fact>
+                <Fact name="Twice in the file">{of(twice)}</Fact>
+                <Fact name="Longest run of following numbers">{format::number(longest)}</Fact>
                 <Fact name="Empty cells">{if gaps.is_empty() { "None".to_owned() } else { gaps.join(", ") }}</Fact>
             </Facts>
         </Card>
@@ -213,14 +217,12 @@ fn Changes(changes: Vec<Change>) -> impl IntoView {
         let change = match (before.as_str(), after.as_str()) {
             ("", after) => view! { <ins>{after.to_owned()}</ins> }.into_any(),
             (before, "") => view! { <del>{before.to_owned()}</del> }.into_any(),
-            (before, after) => {
-                view! {
-                    <del>{before.to_owned()}</del>
-                    " → "
-                    <ins>{after.to_owned()}</ins>
-                }
-                    .into_any()
+            (before, after) => view! {
+                <del>{before.to_owned()}</del>
+                " → "
+                <ins>{after.to_owned()}</ins>
             }
+            .into_any(),
         };
         view! {
             <li>

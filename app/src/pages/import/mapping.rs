@@ -1,9 +1,7 @@
 //! What each column is, and how the people in the file agreed to hear from us.
 
 use crate::{api, components::*};
-use domain::import::{
-    Field as Target, ImportOptions, ImportView, Mapping, Policies, Policy, is_attribute_name,
-};
+use domain::import::{Field as Target, ImportOptions, ImportView, Mapping, Policies, Policy, is_attribute_name};
 use leptos::prelude::*;
 
 /// What a column can be, beside an attribute of any name.
