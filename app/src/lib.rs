@@ -10,12 +10,16 @@ mod format;
 mod keyboard;
 mod live;
 mod pages;
+#[cfg(feature = "ssr")]
+mod preferences;
 mod routes;
 #[cfg(feature = "ssr")]
 mod shell;
 mod theme;
 mod timing;
 
+#[cfg(feature = "ssr")]
+pub use preferences::{Answer, preferences};
 pub use routes::App;
 #[cfg(feature = "ssr")]
 pub use shell::shell;

@@ -21,6 +21,7 @@ pub mod operator;
 pub mod overview;
 pub mod page;
 pub mod phone;
+pub mod preferences;
 pub mod problem;
 pub mod quiet_hours;
 pub mod rate;

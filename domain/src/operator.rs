@@ -27,6 +27,10 @@ words! {
         UserRead = "user.read", "See users";
         /// Change users.
         UserWrite = "user.write", "Change users";
+        /// Take out everything that is held on a person.
+        UserExport = "user.export", "Export what is held on users";
+        /// Remove and erase users.
+        UserErase = "user.erase", "Remove and erase users";
         /// Change what people consented to, with evidence.
         ConsentWrite = "consent.write", "Change consent";
         /// Import users.
@@ -65,7 +69,9 @@ pub const fn may(role: Role, operation: Operation) -> bool {
         UserRead | ContentRead | CampaignRead | InboundRead | OwnAccount => return true,
         SimulatorUse => Role::Agent,
         ConsentWrite | UserWrite => return matches!(role, Role::Agent | Role::Marketer | Role::Admin),
-        ImportWrite | ContentWrite | CampaignWrite => return matches!(role, Role::Marketer | Role::Admin),
+        UserExport | UserErase | ImportWrite | ContentWrite | CampaignWrite => {
+            return matches!(role, Role::Marketer | Role::Admin);
+        }
         CampaignLaunch | MessageReview => Role::Marketer,
         SenderWrite | AuditRead | OperatorWrite => Role::Admin,
     };
@@ -123,6 +129,8 @@ mod tests {
             (SimulatorUse, &[Role::Agent, Role::Marketer, Role::Approver, Role::Admin]),
             (ConsentWrite, &[Role::Agent, Role::Marketer, Role::Admin]),
             (UserWrite, &[Role::Agent, Role::Marketer, Role::Admin]),
+            (UserExport, &[Role::Marketer, Role::Admin]),
+            (UserErase, &[Role::Marketer, Role::Admin]),
             (ImportWrite, &[Role::Marketer, Role::Admin]),
             (ContentWrite, &[Role::Marketer, Role::Admin]),
             (CampaignWrite, &[Role::Marketer, Role::Admin]),

@@ -9,9 +9,11 @@
 //! order in which entries took effect, and a fold of the ledger always gives the state.
 
 mod bulk;
+mod receipt;
 mod refold;
 
 pub(crate) use bulk::{append_many, lock_people, standing_of};
+pub use receipt::{receipt, verify_receipt};
 pub use refold::{Difference, refold};
 
 use crate::{

@@ -274,6 +274,22 @@ pub fn key_of<C: ConnectionTrait>(conn: &C, key: &str) -> Value {
     }
 }
 
+/// Whether a text holds another one, which is parameter `parameter`.
+pub fn contains<C: ConnectionTrait>(conn: &C, text: &str, parameter: usize) -> String {
+    match conn.get_database_backend() {
+        DbBackend::Postgres => format!("strpos({text}, ${parameter}) > 0"),
+        _ => format!("instr({text}, ${parameter}) > 0"),
+    }
+}
+
+/// A row as a JSON object of these columns; ids as text, JSON columns as what they hold.
+pub fn json_object<C: ConnectionTrait>(conn: &C, alias: &str, columns: &[&str]) -> String {
+    match conn.get_database_backend() {
+        DbBackend::Postgres => postgres::json_object(alias, columns),
+        _ => sqlite::json_object(alias, columns),
+    }
+}
+
 /// An instant as [`rows`] takes it: the very text in which it is stored on SQLite.
 pub fn instant(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, false)

@@ -97,8 +97,7 @@ async fn insert_slice(engine: &Engine, tx: &Tx, campaign: &CampaignRecord, limit
         limit
     ];
     let launched_at = campaign.launched_at.unwrap_or_else(|| engine.clock.now());
-    let (predicate, more) = filter_sql::compile(&filter, tx.get_database_backend(), launched_at, values.len() + 1)
-        .map_err(|error| crate::Error::invalid("audience/filter", error.to_string()))?;
+    let (predicate, more) = filter_sql::compile(&filter, tx.get_database_backend(), launched_at, values.len() + 1);
     values.extend(more);
     let inserted = db::exec(
         tx,

@@ -15,8 +15,8 @@ use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
 use domain::{
     consent::ConsentState,
     filter::{
-        AttributeName, Behaviour, Comparison, Condition, Expr, Field, Filter, FilterError, Literal, MAX_NUMBER_CHARS,
-        Scope, Test, Window,
+        AttributeName, Behaviour, Comparison, Condition, Expr, Field, Filter, Literal, MAX_NUMBER_CHARS, Scope, Test,
+        Window,
     },
     phone::Channel,
 };
@@ -27,19 +27,11 @@ mod tests;
 
 /// The predicate over the alias `u` of `users`, and its parameters, the first of which is `$first_param`. It does not
 /// leave out merged users: the caller's own `WHERE` does.
-///
-/// # Errors
-/// For `imported`: no table records yet which people an import created or changed.
-pub fn compile(
-    filter: &Filter,
-    backend: DbBackend,
-    now: DateTime<Utc>,
-    first_param: usize,
-) -> Result<(String, Vec<Value>), FilterError> {
-    let Some(expr) = filter.expr() else { return Ok(("TRUE".to_owned(), Vec::new())) };
+pub fn compile(filter: &Filter, backend: DbBackend, now: DateTime<Utc>, first_param: usize) -> (String, Vec<Value>) {
+    let Some(expr) = filter.expr() else { return ("TRUE".to_owned(), Vec::new()) };
     let mut compiler = Compiler { postgres: backend == DbBackend::Postgres, now, first_param, values: Vec::new() };
-    let sql = compiler.expr(expr)?;
-    Ok((sql, compiler.values))
+    let sql = compiler.expr(expr);
+    (sql, compiler.values)
 }
 
 /// One JSON value as SQL: the expression of its type, and that of its text (PostgreSQL) or value (SQLite).
@@ -62,22 +54,22 @@ impl Compiler {
         format!("${}", self.first_param + self.values.len() - 1)
     }
 
-    fn expr(&mut self, expr: &Expr) -> Result<String, FilterError> {
-        Ok(match expr {
-            Expr::All(parts) => self.group(parts, " AND ")?,
-            Expr::Any(parts) => self.group(parts, " OR ")?,
-            Expr::Not(inner) => format!("NOT ({})", self.expr(inner)?),
-            Expr::Test(condition) => self.condition(condition)?,
-        })
+    fn expr(&mut self, expr: &Expr) -> String {
+        match expr {
+            Expr::All(parts) => self.group(parts, " AND "),
+            Expr::Any(parts) => self.group(parts, " OR "),
+            Expr::Not(inner) => format!("NOT ({})", self.expr(inner)),
+            Expr::Test(condition) => self.condition(condition),
+        }
     }
 
-    fn group(&mut self, parts: &[Expr], word: &str) -> Result<String, FilterError> {
-        let parts = parts.iter().map(|part| self.expr(part)).collect::<Result<Vec<_>, _>>()?;
-        Ok(format!("({})", parts.join(word)))
+    fn group(&mut self, parts: &[Expr], word: &str) -> String {
+        let parts: Vec<String> = parts.iter().map(|part| self.expr(part)).collect();
+        format!("({})", parts.join(word))
     }
 
-    fn condition(&mut self, condition: &Condition) -> Result<String, FilterError> {
-        Ok(match &condition.test {
+    fn condition(&mut self, condition: &Condition) -> String {
+        match &condition.test {
             Test::Compare { field, comparison, value } => match (field, value) {
                 (Field::Consent(channel), Literal::Consent(state)) => {
                     let wanted = |one: &ConsentState| (one == state) == (*comparison == Comparison::Equal);
@@ -110,14 +102,21 @@ impl Compiler {
                         let recent = self.since("h.received_at", *window);
                         self.history("inbound_messages", &recent)
                     }
-                    Behaviour::Imported => return Err(not_recorded(condition)),
+                    Behaviour::Imported => {
+                        let recent = self.since("i.started_at", *window);
+                        let wanted = format!(
+                            "h.effect <> 'unchanged' AND EXISTS (SELECT 1 FROM imports i WHERE i.id = h.import_id \
+                             AND i.status <> 'undone' AND {recent})"
+                        );
+                        self.history("import_rows", &wanted)
+                    }
                     Behaviour::Messaged | Behaviour::Delivered | Behaviour::Read | Behaviour::Failed => {
                         self.messages(*behaviour, *window, scope.as_ref())
                     }
                 };
                 if window.is_none_or(|window| window.within) { happened } else { format!("NOT ({happened})") }
             }
-        })
+        }
     }
 
     /// A text column of `users`. Numbers are exact, and compared as they are so that their index serves.
@@ -364,14 +363,5 @@ const fn column_of(field: &Field) -> &'static str {
         Field::Zone => "u.zone",
         Field::Created => "u.created_at",
         Field::Consent(_) | Field::Attribute(_) => "NULL",
-    }
-}
-
-fn not_recorded(condition: &Condition) -> FilterError {
-    FilterError {
-        span: condition.span,
-        message: "Imports do not record yet whom they changed; \"joined\" tells when someone became known.".to_owned(),
-        suggestion: None,
-        expected: vec![Behaviour::Joined.as_str().to_owned()],
     }
 }

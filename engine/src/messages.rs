@@ -11,6 +11,7 @@ use crate::{
     actor::{Actor, authorize},
     audit::{self, Act},
     campaigns, events,
+    preferences::Links,
     provider::Sid,
     states::{self, Move, Wait},
     templates,
@@ -42,7 +43,7 @@ pub async fn get(engine: &Engine, actor: &Actor, key: MessageKey) -> Result<Mess
     let history = history::read(conn, key, &decisions, &exchanges).await?;
     let text = match sent_text(&exchanges) {
         Some(text) => Some(text),
-        None => rendered(conn, &record).await?,
+        None => rendered(engine, conn, &record).await?,
     };
     let provider_sid =
         (!record.sid.is_nil()).then(|| Sid::from_parts(record.sid, record.flags & flags::MM_SID != 0).to_string());
@@ -59,10 +60,10 @@ fn sent_text(exchanges: &[Exchange]) -> Option<String> {
 }
 
 /// The text as the template says it now; `None` where there is no template, or it asks for what the person lacks.
-async fn rendered<C: ConnectionTrait>(conn: &C, record: &Record) -> Result<Option<String>> {
+async fn rendered<C: ConnectionTrait>(engine: &Engine, conn: &C, record: &Record) -> Result<Option<String>> {
     let (Some(template), Some(version)) = (record.template_id, record.template_version) else { return Ok(None) };
     let compiled = templates::load_version(conn, TemplateId(template), version).await?;
-    let person = record.person()?;
+    let person = record.person(&Links::load(engine, conn).await?)?;
     Ok(compiled.render(&person).ok().map(|rendered| rendered.text))
 }
 

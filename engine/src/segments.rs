@@ -49,8 +49,6 @@ pub async fn create(engine: &Engine, actor: &Actor, name: &str, filter: &str) ->
     }
     let tx = engine.db.begin().await?;
     let filter = checked(&tx, filter, "filter").await?;
-    // Whatever cannot be run is not worth keeping.
-    where_matching(engine, &tx, &filter, filter.to_string().as_str(), "filter", 1)?;
     let taken = "SELECT 1 AS value FROM segments WHERE name = $1";
     if db::scalar::<i32, _>(&tx, taken, values![name]).await?.is_some() {
         return Err(Error::conflict(format!("there is a segment \"{name}\" already")));
@@ -84,10 +82,10 @@ pub async fn count(engine: &Engine, actor: &Actor, text: &str) -> Result<Segment
     authorize(Operation::UserRead, actor)?;
     let conn = engine.db.read();
     let filter = checked(conn, text, "filter").await?;
-    let (predicate, params) = where_matching(engine, conn, &filter, text, "filter", 1)?;
+    let (predicate, params) = where_matching(engine, conn, &filter, 1);
     let sql = format!("SELECT count(*) AS value FROM users u WHERE {predicate}");
     let total = db::scalar(conn, &sql, params).await?.unwrap_or(0);
-    let (predicate, mut params) = where_matching(engine, conn, &filter, text, "filter", 2)?;
+    let (predicate, mut params) = where_matching(engine, conn, &filter, 2);
     params.insert(0, Value::from(SAMPLE_ROWS));
     let sql = format!("SELECT u.* FROM users u WHERE {predicate} ORDER BY u.id DESC LIMIT $1");
     let sample = users::with_consents(conn, db::all(conn, &sql, params).await?).await?;
@@ -100,7 +98,7 @@ pub async fn count(engine: &Engine, actor: &Actor, text: &str) -> Result<Segment
 /// [`Error::Invalid`] for a condition that cannot be asked.
 pub(crate) async fn count_matching(engine: &Engine, filter: &Filter) -> Result<i64> {
     let conn = engine.db.read();
-    let (predicate, params) = where_matching(engine, conn, filter, "", "audience/filter", 1)?;
+    let (predicate, params) = where_matching(engine, conn, filter, 1);
     let sql = format!("SELECT count(*) AS value FROM users u WHERE {predicate}");
     Ok(db::scalar(conn, &sql, params).await?.unwrap_or(0))
 }
@@ -111,7 +109,7 @@ pub(crate) async fn count_matching(engine: &Engine, filter: &Filter) -> Result<i
 /// [`Error::Invalid`] for a condition that cannot be asked.
 pub(crate) async fn sample_ids(engine: &Engine, filter: &Filter, rows: u32) -> Result<Vec<UserId>> {
     let conn = engine.db.read();
-    let (predicate, params) = where_matching(engine, conn, filter, "", "audience/filter", 2)?;
+    let (predicate, params) = where_matching(engine, conn, filter, 2);
     let sql = format!("SELECT u.id FROM users u WHERE {predicate} ORDER BY u.id DESC LIMIT $1");
     let values = [Value::from(i64::from(rows))].into_iter().chain(params).collect();
     let found: Vec<Sampled> = db::all(conn, &sql, values).await?;
@@ -154,21 +152,14 @@ struct TopicName {
 
 /// The condition on `users u` that a filter means, with everyone who was merged into another left out; its parameters
 /// begin at `$first`.
-///
-/// # Errors
-/// [`Error::Invalid`] for a condition that cannot be asked.
 pub(crate) fn where_matching<C: ConnectionTrait>(
     engine: &Engine,
     conn: &C,
     filter: &Filter,
-    text: &str,
-    field: &str,
     first: usize,
-) -> Result<(String, Vec<Value>)> {
-    let backend = conn.get_database_backend();
-    let (predicate, params) = filter_sql::compile(filter, backend, engine.clock.now(), first)
-        .map_err(|error| invalid(field, text, &error))?;
-    Ok((format!("u.merged_into IS NULL AND ({predicate})"), params))
+) -> (String, Vec<Value>) {
+    let (predicate, params) = filter_sql::compile(filter, conn.get_database_backend(), engine.clock.now(), first);
+    (format!("u.merged_into IS NULL AND ({predicate})"), params)
 }
 
 /// A fault of a filter in words: the place counts characters from 1, as people do.

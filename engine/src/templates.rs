@@ -4,6 +4,7 @@ mod render;
 mod variables;
 
 pub use render::{Compiled, Person, Rendered, load_version};
+pub(crate) use variables::PREFERENCES_URL;
 pub use variables::known_variables;
 pub(crate) use variables::remember;
 

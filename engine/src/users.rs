@@ -1,9 +1,17 @@
 //! Users: the people who receive messages.
 
 mod detail;
+mod dossier;
+mod erase;
 mod form;
+mod list_export;
+mod merge;
 
 pub use detail::get;
+pub use dossier::export;
+pub use erase::{After, remove};
+pub use list_export::{Format, export_list};
+pub use merge::merge;
 
 use crate::{
     Engine, Error, Result,
@@ -45,7 +53,7 @@ pub async fn list(engine: &Engine, actor: &Actor, filter: &str, page: &PageReque
     };
     let conn = engine.db.read();
     let parsed = segments::checked(conn, filter, "filter").await?;
-    let (predicate, params) = segments::where_matching(engine, conn, &parsed, filter, "filter", 3)?;
+    let (predicate, params) = segments::where_matching(engine, conn, &parsed, 3);
     let sql = format!("SELECT u.* FROM users u WHERE u.id < $1 AND {predicate} ORDER BY u.id DESC LIMIT $2");
     let mut values: Vec<Value> = values![before, i64::from(page.limit()) + 1];
     values.extend(params);

@@ -14,6 +14,7 @@ mod m20261123_000005_operators;
 mod m20261123_000006_imports;
 mod m20261123_000007_import_rows;
 mod m20261126_000010_change_sets;
+mod m20261126_000011_tombstones;
 
 /// Applies and reverts the migrations.
 pub struct Migrator;
@@ -30,6 +31,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000006_imports::Migration),
             Box::new(m20261123_000007_import_rows::Migration),
             Box::new(m20261126_000010_change_sets::Migration),
+            Box::new(m20261126_000011_tombstones::Migration),
         ]
     }
 }

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use clap::{Parser, Subcommand};
 use domain::operator;
 use engine::{
-    Actor, Db,
+    Actor, Db, consents,
     db::{Location, Pools},
     operators,
 };
@@ -61,6 +61,11 @@ pub enum Command {
     /// People at the dashboard.
     #[command(subcommand)]
     Operator(OperatorCommand),
+    /// Say whether a consent receipt was issued here, and nobody changed it since; the exit code is the answer.
+    VerifyReceipt {
+        /// The file, as it was downloaded.
+        file: std::path::PathBuf,
+    },
     /// Ask a running `serve` whether it lives; the exit code is the answer.
     Healthcheck,
 }
@@ -113,8 +118,22 @@ pub async fn run(cli: Cli) -> Result<()> {
             seed::run(&application.engine).await
         }
         Command::Operator(command) => operator(config, command).await,
+        Command::VerifyReceipt { file } => verify_receipt(config, &file).await,
         Command::Healthcheck => healthcheck(config.settings.listen),
     }
+}
+
+async fn verify_receipt(config: Config, file: &std::path::Path) -> Result<()> {
+    let text = std::fs::read_to_string(file).with_context(|| format!("{}: cannot be read", file.display()))?;
+    let receipt = serde_json::from_str(&text).with_context(|| format!("{}: this is no receipt", file.display()))?;
+    let application = Application::build(config, Role::Command).await?;
+    ensure!(
+        consents::verify_receipt(&application.engine, &receipt).await?,
+        "{}: not issued here, or changed since",
+        file.display()
+    );
+    println!("{}: issued here, and unchanged", file.display());
+    Ok(())
 }
 
 async fn serve(config: Config, with_workers: bool) -> Result<()> {

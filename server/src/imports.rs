@@ -7,18 +7,14 @@ use crate::{
 };
 use axum::{
     Json,
-    body::{Body, Bytes},
+    body::Body,
     extract::{Path, Query, Request, State},
     http::header,
     response::{IntoResponse, Response},
 };
-use domain::{
-    ids::ImportId,
-    import::ImportReject,
-    page::{LIMIT_MAX, PageRequest},
-};
-use engine::{Actor, Engine, Error, imports};
-use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
+use domain::ids::ImportId;
+use engine::{Error, imports};
+use futures::TryStreamExt as _;
 use serde::Deserialize;
 use std::io;
 
@@ -54,60 +50,14 @@ pub async fn rejected(
     let Ok(id) = id.parse::<ImportId>() else {
         return problem::answer(&Error::NotFound { what: "import" }, &visitor.client);
     };
-    if let Err(error) = imports::get(&web.engine, &actor, id).await {
-        return problem::answer(&error, &actor.client);
-    }
-    let headers = [
-        (header::CONTENT_TYPE, "text/csv; charset=utf-8"),
-        (header::CONTENT_DISPOSITION, "attachment; filename=\"rejected.csv\""),
-    ];
-    (headers, Body::from_stream(rows(web.engine, actor, id))).into_response()
-}
-
-fn rows(engine: Engine, actor: Actor, id: ImportId) -> impl Stream<Item = io::Result<Bytes>> {
-    let head = stream::once(async { Ok(Bytes::from_static(b"line,field,reason,message,row\r\n")) });
-    let pages = stream::try_unfold(Some(None), move |next: Option<Option<String>>| {
-        let (engine, actor) = (engine.clone(), actor.clone());
-        async move {
-            let Some(after) = next else { return Ok(None) };
-            let page = PageRequest { after, limit: LIMIT_MAX };
-            let page = imports::rejects(&engine, &actor, id, &page).await.map_err(io::Error::other)?;
-            let text: String = page.rows.iter().map(line).collect();
-            Ok(Some((Bytes::from(text), page.next.map(Some))))
+    match imports::rejects_csv(&web.engine, &actor, id).await {
+        Ok(rows) => {
+            let headers = [
+                (header::CONTENT_TYPE, "text/csv; charset=utf-8"),
+                (header::CONTENT_DISPOSITION, "attachment; filename=\"rejected.csv\""),
+            ];
+            (headers, Body::from_stream(rows.map_err(io::Error::other))).into_response()
         }
-    });
-    head.chain(pages)
-}
-
-fn line(reject: &ImportReject) -> String {
-    let cells = [
-        reject.line.to_string(),
-        reject.field.clone().unwrap_or_default(),
-        reject.reason.clone(),
-        reject.message.clone(),
-        reject.raw.clone(),
-    ];
-    let cells: Vec<String> = cells.iter().map(|text| cell(text)).collect();
-    cells.join(",") + "\r\n"
-}
-
-/// A cell that no spreadsheet takes for a formula (OWASP ASVS 5.0, 1.2.10), quoted as RFC 4180 says.
-fn cell(text: &str) -> String {
-    let risky = text.starts_with(['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠']);
-    format!("\"{}{}\"", if risky { "'" } else { "" }, text.replace('"', "\"\""))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn cells_are_text_and_never_formulas() {
-        let check = |text: &str, expected: &str| assert_eq!(cell(text), expected);
-        check("Ada", "\"Ada\"");
-        check("a \"b\", c\nd", "\"a \"\"b\"\", c\nd\"");
-        check("=1+1", "\"'=1+1\"");
-        check("+49151", "\"'+49151\"");
-        check("＝1", "\"'＝1\"");
+        Err(error) => problem::answer(&error, &actor.client),
     }
 }

@@ -22,6 +22,11 @@ pub fn answer(error: &Error, client: &Client) -> Response {
     response
 }
 
+/// The status of a failure, for answers that are pages of their own.
+pub fn status(error: &Error) -> StatusCode {
+    StatusCode::from_u16(error.kind().status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
 /// A refusal that comes from the edge itself.
 pub fn refuse(kind: Kind, detail: &str, client: &Client) -> Response {
     plain(Problem { request_id: client.request_id.clone(), ..Problem::new(kind, detail) })

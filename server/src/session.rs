@@ -72,7 +72,7 @@ pub async fn guard(State(web): State<Web>, visitor: Visitor, request: Request, n
 
 /// What strangers may ask for.
 fn is_open(path: &str) -> bool {
-    is_static(path) || is_machine(path) || matches!(path, "/sign-in" | "/sign-in/link")
+    is_static(path) || is_machine(path) || path.starts_with("/p/") || matches!(path, "/sign-in" | "/sign-in/link")
 }
 
 /// Callers that are no browsers: they have no session, and prove who they are by other means or learn nothing.

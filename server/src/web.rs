@@ -1,6 +1,6 @@
 //! The router, on one screen, and what wraps it.
 
-use crate::{config::Config, extract::Visitor, health, imports, live, problem, session, webhooks};
+use crate::{config::Config, extract::Visitor, health, imports, live, preferences, problem, session, users, webhooks};
 use app::{App, shell};
 use axum::{
     Router,
@@ -78,6 +78,11 @@ pub fn router(web: Web) -> Router {
         .route("/ui/live", get(live::stream))
         .route(UPLOAD, post(imports::upload))
         .route("/ui/imports/{id}/rejected.csv", get(imports::rejected))
+        .route("/ui/users/export.csv", get(users::export_list))
+        .route("/ui/users/export.jsonl", get(users::export_list))
+        .route("/ui/users/{id}/export.json", get(users::export))
+        .route("/ui/users/{id}/consent-receipt.json", get(users::receipt))
+        .route("/p/{token}", get(preferences::open).post(preferences::save))
         .route("/webhooks/twilio/status", post(webhooks::status))
         .route("/webhooks/twilio/inbound", post(webhooks::inbound))
         .route("/healthz", get(health::alive))

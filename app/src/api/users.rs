@@ -37,3 +37,18 @@ pub async fn update(id: UserId, form: UserForm) -> Result<User, Failure> {
     let (engine, actor) = caller()?;
     Ok(engine::users::update(&engine, &actor, id, &form).await?)
 }
+
+/// Makes `from` and `into` one person, who goes on as `into`.
+#[server(prefix = "/ui/fn", endpoint = "users/merge", input = Json)]
+pub async fn merge(from: UserId, into: UserId) -> Result<User, Failure> {
+    let (engine, actor) = caller()?;
+    Ok(engine::users::merge(&engine, &actor, from, into).await?)
+}
+
+/// Removes a person and everything that is held on them; with `suppress` nobody messages their addresses again.
+#[server(prefix = "/ui/fn", endpoint = "users/remove", input = Json)]
+pub async fn remove(id: UserId, suppress: bool) -> Result<(), Failure> {
+    let (engine, actor) = caller()?;
+    let after = if suppress { engine::users::After::Suppress } else { engine::users::After::Nothing };
+    Ok(engine::users::remove(&engine, &actor, id, after).await?)
+}

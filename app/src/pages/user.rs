@@ -1,5 +1,6 @@
 //! One user: identity, consent, subscriptions, and everything that happened.
 
+mod acts;
 mod consent;
 mod history;
 
@@ -9,6 +10,7 @@ use crate::{
     components::{frame::viewer_may, *},
     live,
 };
+use acts::Acts;
 use consent::{ConsentCard, SubscriptionsCard};
 use domain::{
     attribute::Attribute,
@@ -91,6 +93,7 @@ fn Detail(detail: UserDetail, refetch: Callback<()>) -> impl IntoView {
             <div class="stack">
                 <ConsentCard user=user.id consents=user.consents.clone() refetch />
                 <SubscriptionsCard user=user.id subscriptions refetch />
+                <Acts user=user.clone() refetch />
             </div>
         </div>
         <Tabs label="What happened" tabs current />

@@ -56,7 +56,8 @@ pub fn Users() -> impl IntoView {
             adding.set(true);
         }
     });
-    let may_add = viewer_may(Operation::UserWrite);
+    let (may_add, may_export) = (viewer_may(Operation::UserWrite), viewer_may(Operation::UserExport));
+    let export = move |format: &str| format!("/ui/users/export.{format}?filter={}", Url::escape(&wanted.read().0));
     let actions = move || {
         view! {
             <LinkButton href="/import">"Import"</LinkButton>
@@ -77,6 +78,14 @@ pub fn Users() -> impl IntoView {
                     </div>
                     <div class="actions">
                         <Button submit=true>"Filter"</Button>
+                        <Show when=move || may_export.get()>
+                            <a class="btn btn-quiet" href=move || export("csv") download rel="external">
+                                "Export CSV"
+                            </a>
+                            <a class="btn btn-quiet" href=move || export("jsonl") download rel="external">
+                                "JSON lines"
+                            </a>
+                        </Show>
                         <Show when=is_filtered>
                             <LinkButton kind=ButtonKind::Quiet href="/users">
                                 "Clear"

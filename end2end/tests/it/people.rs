@@ -44,7 +44,7 @@ pub async fn import(tab: &Tab, name: &str, text: &str) -> Result {
 pub async fn go_in(tab: &Tab) -> Result {
     tab.press("Check the file").await?;
     tab.mentions(&tab.find("#content .badge").first(), "Checked").await?;
-    tab.find("button:has-text('Apply:')").click(None).await?;
+    tab.find("button:has-text('Apply')").click(None).await?;
     completed(tab).await
 }
 

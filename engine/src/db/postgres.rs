@@ -66,3 +66,9 @@ fn word(kind: Kind) -> &'static str {
         Kind::Json => "jsonb",
     }
 }
+
+/// See [`super::json_object`].
+pub fn json_object(alias: &str, columns: &[&str]) -> String {
+    let pairs: Vec<String> = columns.iter().map(|column| format!("'{column}', {alias}.{column}")).collect();
+    format!("jsonb_build_object({})", pairs.join(", "))
+}

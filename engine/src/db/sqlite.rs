@@ -72,3 +72,21 @@ pub fn rows(parameter: usize, alias: &str, columns: &[(&str, Kind)]) -> String {
         .collect();
     format!("(SELECT {} FROM json_each(${parameter})) AS {alias}", columns.join(", "))
 }
+
+/// See [`super::json_object`].
+pub fn json_object(alias: &str, columns: &[&str]) -> String {
+    let pairs: Vec<String> = columns
+        .iter()
+        .map(|column| {
+            let value = format!("{alias}.{column}");
+            format!("'{column}', CASE WHEN typeof({value}) = 'blob' THEN {} ELSE {value} END", uuid_text(&value))
+        })
+        .collect();
+    format!("json_object({})", pairs.join(", "))
+}
+
+/// The text of an id that is stored as 16 bytes.
+fn uuid_text(value: &str) -> String {
+    let part = |from: u32, length: u32| format!("substr(lower(hex({value})), {from}, {length})");
+    [part(1, 8), part(9, 4), part(13, 4), part(17, 4), part(21, 12)].join(" || '-' || ")
+}

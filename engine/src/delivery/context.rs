@@ -4,6 +4,7 @@ use crate::{
     Engine, Error, Result,
     campaigns::{self, CampaignRecord},
     db,
+    preferences::Links,
     provider::SenderAddress,
     rate_limit::Key,
     templates::{self, Compiled},
@@ -36,6 +37,8 @@ pub(crate) struct Context {
     pub template: Compiled,
     pub content: Content,
     pub quiet: Policy,
+    /// Makes the links to people's preference pages, if the template carries one.
+    pub links: Option<Links>,
 }
 
 /// The campaign's topic.
@@ -66,15 +69,16 @@ impl Context {
     pub async fn of_campaign(engine: &Engine, id: CampaignId) -> Result<Option<Self>> {
         let record: CampaignRecord = campaigns::load(engine.db.read(), id).await?;
         let Some(version) = record.template_version else { return Ok(None) };
-        Self::build(engine.db.read(), id, &record.form()?, Some(version)).await.map(Some)
+        Self::build(engine, engine.db.read(), id, &record.form()?, Some(version)).await.map(Some)
     }
 
     /// The context of a campaign that is being written, with the newest version of its template.
     pub async fn of_form(engine: &Engine, form: &CampaignForm) -> Result<Self> {
-        Self::build(engine.db.read(), CampaignId(Uuid::nil()), form, None).await
+        Self::build(engine, engine.db.read(), CampaignId(Uuid::nil()), form, None).await
     }
 
     async fn build<C: ConnectionTrait>(
+        engine: &Engine,
         conn: &C,
         id: CampaignId,
         form: &CampaignForm,
@@ -96,6 +100,10 @@ impl Context {
                 .ok_or(Error::NotFound { what: "template" })?,
         };
         let template = templates::load_version(conn, template_id, version).await?;
+        let links = match template.variables().iter().any(|name| name == templates::PREFERENCES_URL) {
+            true => Some(Links::load(engine, conn).await?),
+            false => None,
+        };
         let topic = match form.topic {
             None => None,
             Some(topic) => {
@@ -116,6 +124,7 @@ impl Context {
                 .transpose()?,
             content: if template.content_sid().is_some() { Content::ProviderTemplate } else { Content::FreeForm },
             template,
+            links,
             quiet: quiet_override(form.not_before.as_deref(), form.not_after.as_deref())
                 .map_err(|why| Error::invalid("not_before", why))?,
         })

@@ -90,7 +90,7 @@ pub(super) async fn judge<C: ConnectionTrait>(
         let to = address(&row, context.channel);
         let merged = row.merged_into.is_some().then_some("merged into another person");
         let suppressed = merged.or(to.as_ref().and_then(|to| suppressed.get(to)).map(String::as_str));
-        let person = person(&row)?;
+        let person = person(&row, context)?;
         let rendered = context.template.render(&person);
         let choice = row.subscription.as_deref().map(str::parse::<SubscriptionState>).transpose()?;
         let facts = Facts {
@@ -170,7 +170,7 @@ fn address(row: &UserRow, channel: Channel) -> Option<String> {
     }
 }
 
-fn person(row: &UserRow) -> Result<Person> {
+fn person(row: &UserRow, context: &Context) -> Result<Person> {
     let attributes = match &row.attributes {
         Value::Object(attributes) => attributes.clone(),
         other => {
@@ -180,7 +180,13 @@ fn person(row: &UserRow) -> Result<Person> {
             )));
         }
     };
-    Ok(Person { name: row.name.clone(), phone: row.phone.clone(), locale: row.locale.clone(), attributes })
+    Ok(Person {
+        name: row.name.clone(),
+        phone: row.phone.clone(),
+        locale: row.locale.clone(),
+        attributes,
+        preferences_url: context.links.as_ref().map(|links| links.of(UserId(row.id))),
+    })
 }
 
 /// A text costs as many units as it has segments; a WhatsApp message costs one (DELIVERY.md, Rate).

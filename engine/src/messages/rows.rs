@@ -3,6 +3,7 @@
 use crate::{
     Error, Result,
     db::{self, Kind},
+    preferences::Links,
     templates::Person,
     twilio::codes,
     values,
@@ -58,13 +59,14 @@ impl Record {
             .ok_or_else(|| Error::internal(format!("message {} has the unknown state {}", self.key(), self.state)))
     }
 
-    /// What a template can say of the recipient.
-    pub fn person(&self) -> Result<Person> {
+    /// What a template can say of the recipient; `links` makes the link to their preference page.
+    pub fn person(&self, links: &Links) -> Result<Person> {
         Ok(Person {
             name: self.user_name.clone(),
             phone: self.phone.clone(),
             locale: self.locale.clone(),
             attributes: self.attributes.clone().map(serde_json::from_value).transpose()?.unwrap_or_default(),
+            preferences_url: Some(links.of(UserId(self.user_id))),
         })
     }
 

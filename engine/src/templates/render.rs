@@ -1,6 +1,6 @@
 //! A version of a template, compiled once and rendered for many people.
 
-use super::variables::ATTRIBUTES_PREFIX;
+use super::variables::{ATTRIBUTES_PREFIX, PREFERENCES_URL};
 use crate::{Error, Result, entity::template_version};
 use domain::{
     ids::TemplateId,
@@ -21,6 +21,8 @@ pub struct Person {
     pub locale: Option<String>,
     /// Custom attributes.
     pub attributes: Map<String, Value>,
+    /// The link to the person's preference page, where the template has a use for it.
+    pub preferences_url: Option<String>,
 }
 
 impl Person {
@@ -32,6 +34,7 @@ impl Person {
             "first_name" => self.name.as_deref()?.split_whitespace().next().map(Cow::Borrowed),
             "phone" => self.phone.as_deref().map(Cow::Borrowed),
             "locale" => self.locale.as_deref().map(Cow::Borrowed),
+            PREFERENCES_URL => self.preferences_url.as_deref().map(Cow::Borrowed),
             other => text(self.attributes.get(other.strip_prefix(ATTRIBUTES_PREFIX).unwrap_or(other))?),
         }
     }
@@ -44,6 +47,7 @@ impl From<&domain::user::User> for Person {
             phone: user.phone.as_ref().map(ToString::to_string),
             locale: user.locale.clone(),
             attributes: user.attributes.clone(),
+            preferences_url: None,
         }
     }
 }
@@ -157,7 +161,13 @@ mod tests {
         else {
             unreachable!("an object was written")
         };
-        Person { name: Some(" Ann Lee ".into()), phone: None, locale: Some("de".into()), attributes }
+        Person {
+            name: Some(" Ann Lee ".into()),
+            phone: None,
+            locale: Some("de".into()),
+            attributes,
+            preferences_url: None,
+        }
     }
 
     #[test]

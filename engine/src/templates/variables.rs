@@ -7,7 +7,9 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 
 /// Variables that do not come from custom attributes.
-pub(super) const BUILT_IN: [&str; 4] = ["name", "first_name", "phone", "locale"];
+pub(super) const BUILT_IN: [&str; 5] = ["name", "first_name", "phone", "locale", PREFERENCES_URL];
+/// The variable that is a link to the person's preference page.
+pub(crate) const PREFERENCES_URL: &str = "preferences_url";
 /// How a custom attribute is named in full.
 pub(super) const ATTRIBUTES_PREFIX: &str = "attributes.";
 /// The setting that holds the names of attributes that imports brought.

@@ -93,7 +93,7 @@ async fn ledger<C: ConnectionTrait>(conn: &C, id: UserId) -> Result<Vec<ConsentE
     let rows: Vec<Event> = db::all(
         conn,
         "SELECT id, channel, topic_id, kind, source, sender, evidence, at FROM consent_events
-         WHERE user_id = $1 ORDER BY id DESC LIMIT $2",
+         WHERE user_id IN (SELECT u.id FROM users u WHERE u.id = $1 OR u.merged_into = $1) ORDER BY id DESC LIMIT $2",
         values![id.0, LEDGER_ROWS],
     )
     .await?;
@@ -137,7 +137,8 @@ async fn messages<C: ConnectionTrait>(conn: &C, user: &User) -> Result<Vec<Messa
                  ORDER BY d.id DESC LIMIT 1) AS decision
          FROM messages m JOIN campaigns g ON g.id = m.campaign_id
          LEFT JOIN senders s ON s.id = g.sender_id LEFT JOIN templates t ON t.id = g.template_id
-         WHERE m.user_id = $1 ORDER BY m.updated_at DESC, m.campaign_id DESC, m.seq DESC LIMIT $2",
+         WHERE m.user_id IN (SELECT u.id FROM users u WHERE u.id = $1 OR u.merged_into = $1)
+         ORDER BY m.updated_at DESC, m.campaign_id DESC, m.seq DESC LIMIT $2",
         values![user.id.0, MESSAGES_ROWS],
     )
     .await?;
@@ -235,7 +236,8 @@ struct Inbound {
 async fn inbound<C: ConnectionTrait>(conn: &C, id: UserId) -> Result<Vec<TimelineEntry>> {
     let rows: Vec<Inbound> = db::all(
         conn,
-        "SELECT channel, body, received_at FROM inbound_messages WHERE user_id = $1 ORDER BY id DESC LIMIT $2",
+        "SELECT channel, body, received_at FROM inbound_messages
+         WHERE user_id IN (SELECT u.id FROM users u WHERE u.id = $1 OR u.merged_into = $1) ORDER BY id DESC LIMIT $2",
         values![id.0, MESSAGES_ROWS],
     )
     .await?;
@@ -272,6 +274,8 @@ async fn edits<C: ConnectionTrait>(conn: &C, id: UserId) -> Result<Vec<TimelineE
     let title = |action: &str| match action {
         "user.create" => "Entered".to_owned(),
         "user.update" => "Changed".to_owned(),
+        "user.merge" => "Another row merged into this one".to_owned(),
+        "user.export" => "Exported".to_owned(),
         other => other.to_owned(),
     };
     Ok(rows

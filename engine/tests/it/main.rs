@@ -12,6 +12,7 @@ mod inbox;
 mod messages;
 mod migrations;
 mod overview;
+mod people;
 mod phones;
 mod segments;
 mod templates;

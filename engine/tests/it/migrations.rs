@@ -111,6 +111,7 @@ fn expected() -> Checks {
         ("workers", "kind", literal(&["serve", "worker"])),
         ("imports", "format", literal(&["csv", "json"])),
         ("attributes", "kind", words(AttributeKind::ALL, AttributeKind::as_str)),
+        ("event_tombstones", "why", literal(&["erased", "expired"])),
         ("import_rows", "effect", literal(&["created", "unchanged", "updated"])),
         ("imports", "status", words(ImportStatus::ALL, ImportStatus::as_str)),
     ];

@@ -28,7 +28,16 @@ async fn strangers_are_sent_to_the_door() {
             assert_eq!((answer.status().as_u16(), location(&answer)), (303, "/sign-in"), "{page}");
         }
     }
-    for path in ["/ui/live", "/ui/imports/x/rejected.csv", "/api/v1/users", "/ui/nothing"] {
+    for path in [
+        "/ui/users/export.csv",
+        "/ui/users/export.jsonl",
+        "/ui/users/x/export.json",
+        "/ui/users/x/consent-receipt.json",
+        "/ui/live",
+        "/ui/imports/x/rejected.csv",
+        "/api/v1/users",
+        "/ui/nothing",
+    ] {
         let answer = server.get(path).send().await.unwrap();
         assert_eq!(answer.status(), 401, "{path}");
         assert_eq!(answer.headers()["content-type"], "application/problem+json", "{path}");

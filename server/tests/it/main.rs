@@ -5,6 +5,7 @@ mod configuration;
 mod connections;
 mod doors;
 mod kill;
+mod preferences;
 mod process;
 mod sign_in;
 mod tidy;

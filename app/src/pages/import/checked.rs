@@ -64,8 +64,8 @@ fn Apply(import: ImportView, moved: Callback<()>) -> impl IntoView {
         }
     });
     let words = match people {
-        0 => "Apply: nobody changes".to_owned(),
-        people => format!("Apply: {} change", format::counted(people, "person", "people")),
+        0 => "Apply, though nobody changes".to_owned(),
+        people => format!("Apply to {}", format::counted(people, "person", "people")),
     };
     view! {
         {sequences

@@ -1,0 +1,45 @@
+//! A person's consent as a signed document: what was agreed, when, how, and on which words.
+
+use crate::{
+    Engine, Result,
+    actor::{Actor, authorize},
+    audit::{self, Act},
+    signing, users,
+};
+use domain::{ids::UserId, operator::Operation, preferences::SignedReceipt};
+use serde_json::json;
+
+/// A receipt of where a person stands on each channel and topic, with the ledger that says why.
+///
+/// # Errors
+/// [`crate::Error::NotFound`], [`crate::Error::Forbidden`].
+pub async fn receipt(engine: &Engine, actor: &Actor, user: UserId) -> Result<SignedReceipt> {
+    authorize(Operation::UserExport, actor)?;
+    let detail = users::get(engine, actor, user).await?;
+    let payload = json!({
+        "kind": "consent receipt",
+        "issuer": engine.limits.public_url.as_str(),
+        "issued_at": engine.clock.now(),
+        "user_id": user,
+        "phone": detail.user.phone,
+        "whatsapp_id": detail.user.whatsapp_id,
+        "channels": detail.user.consents,
+        "topics": detail.subscriptions,
+        "ledger": detail.ledger,
+    })
+    .to_string();
+    let tx = engine.db.begin().await?;
+    let (signature, public_key) = signing::sign(engine, &tx, payload.as_bytes()).await?;
+    let act = Act { action: "consent.receipt", target: format!("user:{user}"), ..Act::default() };
+    audit::record(engine, &tx, actor, act).await?;
+    tx.commit().await?;
+    Ok(SignedReceipt { payload, signature, public_key })
+}
+
+/// Whether this installation issued the receipt, and nobody changed it since.
+///
+/// # Errors
+/// [`crate::Error::Unavailable`].
+pub async fn verify_receipt(engine: &Engine, receipt: &SignedReceipt) -> Result<bool> {
+    signing::is_ours(engine, engine.db.read(), receipt.payload.as_bytes(), &receipt.signature).await
+}

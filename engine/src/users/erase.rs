@@ -1,0 +1,175 @@
+//! The end of what is held on a person.
+//!
+//! Erasing leaves a keyed hash of the person's addresses on the suppression list, so that a later import cannot bring them
+//! back to be messaged, and envelopes without what they held. Messages keep their place in a campaign's balance, with an
+//! id that leads to nobody.
+
+use crate::{
+    Engine, Error, Result,
+    actor::{Actor, authorize},
+    audit::{self, Act},
+    consents,
+    db::{self, Kind, Tx},
+    suppressions, values,
+};
+use domain::{ids::UserId, import::ImportReport, operator::Operation, phone::Channel};
+use sea_orm::{ConnectionTrait, FromQueryResult};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+/// What comes after the removal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum After {
+    /// Whoever it was may come back: the row was a mistake.
+    Nothing,
+    /// The addresses are suppressed, so that nobody messages them again.
+    Suppress,
+}
+
+/// Removes a person and everything that is held on them, with those who were merged into them.
+///
+/// # Errors
+/// [`Error::Conflict`] for someone who was merged into another (erase that one), [`Error::NotFound`], [`Error::Forbidden`].
+pub async fn remove(engine: &Engine, actor: &Actor, id: UserId, after: After) -> Result<()> {
+    authorize(Operation::UserErase, actor)?;
+    let tx = engine.db.begin().await?;
+    consents::lock_people(&tx, [id]).await?;
+    let rows: Vec<Row> = db::all(
+        &tx,
+        &format!(
+            "SELECT id, phone, whatsapp_id, merged_into FROM users WHERE id = $1 OR merged_into = $1{}",
+            db::lock(&tx)
+        ),
+        values![id.0],
+    )
+    .await?;
+    let this = rows.iter().find(|row| row.id == id.0).ok_or(Error::NotFound { what: "user" })?;
+    if this.merged_into.is_some() {
+        return Err(Error::conflict("this person was merged into another; erase that one"));
+    }
+    if after == After::Suppress {
+        suppress(engine, &tx, &rows).await?;
+    }
+    let people: Vec<Value> = rows.iter().map(|row| json!({ "id": row.id.simple().to_string() })).collect();
+    let people = db::json(&tx, Value::Array(people));
+    let payloads = payloads(engine, &tx, &people).await?;
+    forget_files(&tx, &rows, &people).await?;
+    let table = db::rows(&tx, 1, "r", &[("id", Kind::Id)]);
+    let tables = [
+        ("inbound_messages", "user_id"),
+        ("whatsapp_windows", "user_id"),
+        ("subscriptions", "user_id"),
+        ("consents", "user_id"),
+        ("consent_events", "user_id"),
+        ("import_rows", "user_id"),
+        ("users", "id"),
+    ];
+    for (name, column) in tables {
+        let sql = format!("DELETE FROM {name} WHERE {column} IN (SELECT r.id FROM {table})");
+        db::exec(&tx, &sql, vec![people.clone()]).await?;
+    }
+    let act = Act {
+        action: if after == After::Suppress { "user.erase" } else { "user.delete" },
+        target: format!("user:{id}"),
+        before: None,
+        after: Some(json!({ "rows": rows.len(), "payloads": payloads })),
+    };
+    audit::record(engine, &tx, actor, act).await?;
+    tx.commit().await?;
+    engine.live.changed("users");
+    Ok(())
+}
+
+#[derive(FromQueryResult)]
+struct Row {
+    id: Uuid,
+    phone: Option<String>,
+    whatsapp_id: Option<String>,
+    merged_into: Option<Uuid>,
+}
+
+async fn suppress(engine: &Engine, tx: &Tx, rows: &[Row]) -> Result<()> {
+    const WHY: &str = "erased at the person's wish";
+    for row in rows {
+        if let Some(phone) = &row.phone {
+            suppressions::add(engine, tx, Channel::Sms, phone, WHY).await?;
+            suppressions::add(engine, tx, Channel::Whatsapp, &format!("whatsapp:{phone}"), WHY).await?;
+        }
+        if let Some(id) = &row.whatsapp_id {
+            suppressions::add(engine, tx, Channel::Whatsapp, &format!("whatsapp:{id}"), WHY).await?;
+        }
+    }
+    Ok(())
+}
+
+#[derive(FromQueryResult)]
+struct EventId {
+    id: Uuid,
+}
+
+/// Takes away what was exchanged about these people, and leaves a tombstone for each; answers how many there were.
+async fn payloads<C: ConnectionTrait>(engine: &Engine, conn: &C, people: &sea_orm::Value) -> Result<u64> {
+    let table = db::rows(conn, 1, "r", &[("id", Kind::Id)]);
+    let sql = format!(
+        "SELECT e.id FROM {table} JOIN messages m ON m.user_id = r.id
+             JOIN events e ON e.campaign_id = m.campaign_id AND e.seq = m.seq
+             JOIN event_payloads p ON p.event_id = e.id
+         UNION SELECT i.event_id FROM {table} JOIN inbound_messages i ON i.user_id = r.id
+             JOIN event_payloads p ON p.event_id = i.event_id"
+    );
+    let found: Vec<EventId> = db::all(conn, &sql, vec![people.clone()]).await?;
+    let count = found.len() as u64;
+    let ids: Vec<Value> = found.iter().map(|row| json!({ "id": row.id.simple().to_string() })).collect();
+    let ids = db::json(conn, Value::Array(ids));
+    db::exec(
+        conn,
+        &format!(
+            "INSERT INTO event_tombstones (event_id, why, at) SELECT r.id, 'erased', $2 FROM {table} WHERE TRUE
+             ON CONFLICT (event_id) DO NOTHING"
+        ),
+        vec![ids.clone(), engine.clock.now().into()],
+    )
+    .await?;
+    let sql = format!("DELETE FROM event_payloads WHERE event_id IN (SELECT r.id FROM {table})");
+    db::exec(conn, &sql, vec![ids]).await?;
+    Ok(count)
+}
+
+#[derive(FromQueryResult)]
+struct Report {
+    id: Uuid,
+    report: Value,
+    checked: Option<Value>,
+}
+
+/// Takes the person out of what imports keep to show: refused rows, and examples of changes.
+async fn forget_files<C: ConnectionTrait>(conn: &C, rows: &[Row], people: &sea_orm::Value) -> Result<()> {
+    let addresses: Vec<&String> = rows.iter().flat_map(|row| row.phone.iter().chain(&row.whatsapp_id)).collect();
+    for address in &addresses {
+        // As files write it: with or without the plus.
+        let part = address.trim_start_matches('+');
+        let sql = format!("UPDATE import_rejects SET raw = '(erased)' WHERE {}", db::contains(conn, "raw", 1));
+        db::exec(conn, &sql, values![part]).await?;
+    }
+    let sql = format!(
+        "SELECT i.id, i.report, i.checked FROM imports i WHERE i.id IN (
+             SELECT ir.import_id FROM import_rows ir WHERE ir.user_id IN (SELECT r.id FROM {}))",
+        db::rows(conn, 1, "r", &[("id", Kind::Id)])
+    );
+    let reports: Vec<Report> = db::all(conn, &sql, vec![people.clone()]).await?;
+    for row in reports {
+        let without = |report: Value| -> Result<Value> {
+            let mut report: ImportReport = serde_json::from_value(report)?;
+            report.changes.retain(|change| !addresses.contains(&&change.address));
+            Ok(serde_json::to_value(report)?)
+        };
+        let checked = row.checked.map(without).transpose()?;
+        db::exec(
+            conn,
+            "UPDATE imports SET report = $2, checked = $3 WHERE id = $1",
+            values![row.id, without(row.report)?, checked],
+        )
+        .await?;
+    }
+    Ok(())
+}
