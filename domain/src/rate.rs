@@ -19,7 +19,7 @@ impl Limit {
     }
 
     /// Microseconds between units.
-    fn gap_us(self) -> u64 {
+    pub fn gap_us(self) -> u64 {
         (1_000_000 / u64::from(self.per_second)).max(1)
     }
 }
@@ -34,8 +34,14 @@ pub struct Cell {
 /// How many of `wanted` units are granted now, or how long until one is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Grant {
-    /// So many, at least 1.
-    Granted(u32),
+    /// So many.
+    Granted {
+        /// At least 1.
+        units: u32,
+        /// How long until the turn of the first of them, in microseconds, at most the burst's worth. Units that are used
+        /// each in its turn, one gap after the other, stay within the limit in any second, whoever else takes some.
+        in_us: u64,
+    },
     /// None for this long, in microseconds.
     Wait(u64),
 }
@@ -50,7 +56,7 @@ pub fn room(cell: Cell, limit: Limit, now_us: u64, wanted: u32) -> Grant {
     if room == 0 {
         return Grant::Wait((due + gap).saturating_sub(now_us + tolerance).max(1));
     }
-    Grant::Granted(u32::try_from(room).unwrap_or(u32::MAX).min(wanted.max(1)))
+    Grant::Granted { units: u32::try_from(room).unwrap_or(u32::MAX).min(wanted.max(1)), in_us: due - now_us }
 }
 
 /// The cell after so many units were taken.
@@ -81,14 +87,20 @@ mod tests {
         #[test]
         fn never_over_the_limit(per_second in 1u32..5_000, steps in proptest::collection::vec((0u64..60_000, 1u32..300), 1..200)) {
             let limit = Limit::per_second(per_second);
-            let (mut cell, mut now, mut granted) = (Cell::default(), 1_000_000u64, Vec::new());
+            let (mut cell, mut now, mut granted, mut turns) = (Cell::default(), 1_000_000u64, Vec::new(), Vec::new());
             for (wait, wanted) in steps {
                 now += wait;
-                if let Grant::Granted(n) = room(cell, limit, now, wanted) {
-                    prop_assert!(n >= 1 && n <= wanted);
-                    cell = take(cell, limit, now, n);
-                    granted.push((now, u64::from(n)));
+                if let Grant::Granted { units, in_us } = room(cell, limit, now, wanted) {
+                    prop_assert!(units >= 1 && units <= wanted);
+                    prop_assert!(in_us <= limit.gap_us() * u64::from(limit.burst));
+                    cell = take(cell, limit, now, units);
+                    granted.push((now, u64::from(units)));
+                    turns.extend((0..u64::from(units)).map(|n| now + in_us + n * limit.gap_us()));
                 }
+            }
+            // Used in their turns, they are never closer than the limit has them.
+            for pair in turns.windows(2) {
+                prop_assert!(pair[1] - pair[0] >= limit.gap_us(), "{pair:?}");
             }
             for (start, _) in &granted {
                 let in_second: u64 = granted.iter().filter(|(at, _)| at >= start && *at < start + 1_000_000).map(|(_, n)| n).sum();
@@ -102,7 +114,7 @@ mod tests {
             let limit = Limit::per_second(per_second);
             let cell = take(Cell::default(), limit, 1_000_000, taken);
             if let Grant::Wait(us) = room(cell, limit, 1_000_000, 1) {
-                prop_assert_eq!(room(cell, limit, 1_000_000 + us, 1), Grant::Granted(1));
+                prop_assert!(matches!(room(cell, limit, 1_000_000 + us, 1), Grant::Granted { units: 1, .. }));
             }
         }
     }
@@ -110,6 +122,6 @@ mod tests {
     #[test]
     fn a_lost_key_gives_no_burst() {
         let limit = Limit::per_second(1_000);
-        assert_eq!(room(Cell::default(), limit, 5_000_000, 500), Grant::Granted(1));
+        assert_eq!(room(Cell::default(), limit, 5_000_000, 500), Grant::Granted { units: 1, in_us: 99_000 });
     }
 }

@@ -7,6 +7,7 @@
 mod claim;
 mod context;
 mod gates;
+mod pace;
 mod send;
 mod settle;
 
@@ -18,6 +19,7 @@ use crate::{Engine, Result, rate_limit::Key, sweep};
 use claim::Pick;
 use context::Context;
 use domain::{ids::CampaignId, rate::Grant};
+use pace::Pace;
 use std::{
     collections::HashSet,
     sync::{Arc, Mutex, PoisonError},
@@ -28,6 +30,8 @@ use tokio::{sync::Semaphore, task::JoinSet};
 /// What this process is sending now. Cheap to clone.
 #[derive(Clone)]
 pub struct Slots {
+    /// How many requests may be under way.
+    room: usize,
     /// One permit for each request that may be under way.
     in_flight: Arc<Semaphore>,
     /// The campaigns that a run in this process works on: a second doorbell for one of them is answered already.
@@ -37,7 +41,12 @@ pub struct Slots {
 impl Slots {
     /// Room for so many requests at once.
     pub fn new(in_flight: usize) -> Self {
-        Self { in_flight: Arc::new(Semaphore::new(in_flight)), running: Arc::default() }
+        Self { room: in_flight, in_flight: Arc::new(Semaphore::new(in_flight)), running: Arc::default() }
+    }
+
+    /// How many requests must have room before a claim is made: an eighth of all, and no more than a claim takes.
+    fn least(&self, claim_rows: u32) -> u32 {
+        u32::try_from(self.room / 8).unwrap_or(u32::MAX).clamp(1, claim_rows.max(1))
     }
 
     fn enter(&self, campaign: CampaignId) -> Option<Running> {
@@ -60,6 +69,10 @@ impl Drop for Running {
 
 /// The longest nap while the rate has no room: a pause must be noticed soon.
 const NAP_MAX: Duration = Duration::from_millis(200);
+
+/// How long units of the rate gather after a claim that they kept small, so that the next one is worth its transaction:
+/// well within the 100 ms that the rate grants ahead, so that no turn passes unused.
+const GATHER: Duration = Duration::from_millis(40);
 
 /// Sends what is due of a campaign, until there is nothing, the campaign stops, or the slice of time is over.
 ///
@@ -102,20 +115,19 @@ async fn claim_and_send(
 ) -> Result<Ended> {
     let started = Instant::now();
     let keys = context.rate_keys();
+    let mut pace = Pace::of(&keys);
     loop {
         while sends.try_join_next().is_some() {}
         if started.elapsed() >= engine.limits.slice {
             return Ok(Ended::SliceOver);
         }
-        let free = engine.slots.in_flight.available_permits();
-        if free == 0 {
-            // Wait for one request to end, and give its permit back at once: each send takes its own.
-            drop(engine.slots.in_flight.acquire().await);
-            continue;
-        }
+        // Waits until a claim is worth its transaction, and gives the permits back at once: each send takes its own.
+        let least = engine.slots.least(engine.limits.claim_rows);
+        drop(engine.slots.in_flight.acquire_many(least).await);
+        let free = engine.slots.in_flight.available_permits().max(least as usize);
         let wanted = engine.limits.claim_rows.min(u32::try_from(free).unwrap_or(u32::MAX));
-        let granted = match engine.rates.take(&keys, wanted).await? {
-            Grant::Granted(units) => units,
+        let (granted, start) = match engine.rates.take(&keys, wanted).await? {
+            Grant::Granted { units, in_us } => (units, Instant::now() + Duration::from_micros(in_us)),
             Grant::Wait(us) => {
                 tokio::time::sleep(Duration::from_micros(us).min(NAP_MAX)).await;
                 continue;
@@ -130,8 +142,16 @@ async fn claim_and_send(
             Pick::Claimed(claimed) => {
                 engine.live.campaign(context.id);
                 for outgoing in claimed.outgoing {
-                    let (engine, context, settler) = (engine.clone(), context.clone(), settler.clone());
-                    sends.spawn(async move { send::send(&engine, &context, outgoing, &settler).await });
+                    let turn = pace.next(start, outgoing.units);
+                    let (engine, context, settler, pace) =
+                        (engine.clone(), context.clone(), settler.clone(), pace.clone());
+                    sends.spawn(async move {
+                        Pace::wait(turn).await;
+                        send::send(&engine, &context, outgoing, &pace, &settler).await;
+                    });
+                }
+                if granted < wanted {
+                    tokio::time::sleep(GATHER).await;
                 }
             }
         }

@@ -6,7 +6,7 @@
 -- ARGV[3]   the time in microseconds, or "" for Redis' own
 -- ARGV[4..] per key: units per second, burst
 --
--- Returns {granted, wait in microseconds} of a take; one of them is 0. Of an adjust, {0, 0}.
+-- Returns of a take {granted, microseconds until the turn of the first}, or {0, microseconds to wait}. Of an adjust, {0, 0}.
 
 local now
 if ARGV[3] == "" then
@@ -18,6 +18,7 @@ end
 
 local taking = ARGV[1] == "take"
 local units = tonumber(ARGV[2])
+local starts = 0
 local cells = {}
 
 for i, key in ipairs(KEYS) do
@@ -35,6 +36,7 @@ for i, key in ipairs(KEYS) do
             return {0, math.max(due + gap - (now + tolerance), 1)}
         end
         units = math.min(units, room)
+        starts = math.max(starts, due - now)
     end
     -- There is nothing to give back to a cell that is missing.
     cells[i] = (stored or units > 0) and {due, gap}
@@ -49,4 +51,4 @@ for i, key in ipairs(KEYS) do
     end
 end
 
-return {taking and units or 0, 0}
+return {taking and units or 0, starts}

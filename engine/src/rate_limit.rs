@@ -64,10 +64,13 @@ impl Limiter for LocalLimiter {
     async fn take(&self, keys: &[Key], wanted: u32) -> Result<Grant> {
         let now_us = self.now_us();
         let mut cells = self.cells.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut granted = wanted.max(1);
+        let (mut granted, mut starts_us) = (wanted.max(1), 0);
         for key in keys {
             match room(cells.get(&key.name).copied().unwrap_or_default(), key.limit, now_us, granted) {
-                Grant::Granted(units) => granted = granted.min(units),
+                Grant::Granted { units, in_us } => {
+                    granted = granted.min(units);
+                    starts_us = in_us.max(starts_us);
+                }
                 wait @ Grant::Wait(_) => return Ok(wait),
             }
         }
@@ -75,7 +78,7 @@ impl Limiter for LocalLimiter {
             let cell = cells.entry(key.name.clone()).or_default();
             *cell = take(*cell, key.limit, now_us, granted);
         }
-        Ok(Grant::Granted(granted))
+        Ok(Grant::Granted { units: granted, in_us: starts_us })
     }
 
     async fn adjust(&self, keys: &[Key], units: i64) -> Result<()> {

@@ -32,8 +32,8 @@ use tokio::task::JoinSet;
 
 /// Requests under way at once.
 const AT_ONCE: usize = 64;
-/// How long a turn may last; it ends earlier when its requests are used up.
-const TURN: Duration = Duration::from_secs(3);
+/// How long a turn may last; that of webhooks ends earlier when they are used up.
+const TURN: Duration = Duration::from_secs(2);
 /// The reports that each message gets.
 const STATUSES: [&str; 3] = ["sending", "sent", "delivered"];
 /// How many inbound messages are made for a turn.
@@ -159,6 +159,8 @@ async fn take_turns(world: &World, peer: &Peer, settings: Settings, reports: &[R
 /// Sends requests over [`AT_ONCE`] connections, each the next as soon as its last is answered; what came of it, and how many
 /// were sent. Those of one message go in order, and a turn ends with a whole message.
 async fn turn(address: SocketAddr, requests: Arc<[Request]>, pid: u32) -> Result<(Turn, usize)> {
+    // The peer takes the same ones again and again; to the server each must be a new one.
+    let most = if pid == std::process::id() { usize::MAX } else { requests.len() };
     let next = Arc::new(AtomicUsize::new(0));
     let mut connections = Vec::new();
     for _ in 0..AT_ONCE {
@@ -173,8 +175,11 @@ async fn turn(address: SocketAddr, requests: Arc<[Request]>, pid: u32) -> Result
             let mut latencies = Vec::new();
             while began.elapsed() < TURN {
                 let first = next.fetch_add(STATUSES.len(), Ordering::Relaxed);
-                let Some(some) = requests.get(first..requests.len().min(first + STATUSES.len())) else { break };
-                for request in some {
+                if first >= most {
+                    break;
+                }
+                for n in first..most.min(first.saturating_add(STATUSES.len())) {
+                    let request = &requests[n % requests.len()];
                     let sent = Instant::now();
                     let status = connection.send(request).await?;
                     latencies.push(sent.elapsed());

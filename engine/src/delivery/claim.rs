@@ -49,6 +49,8 @@ pub(super) struct Claimed {
 pub(super) struct Outgoing {
     pub key: MessageKey,
     pub user: UserId,
+    /// How many units of the rate it costs.
+    pub units: u32,
     pub attempt: i16,
     pub outbound: Outbound,
     /// How often it was put back before.
@@ -246,6 +248,7 @@ struct Batch<'a> {
 struct Intent {
     key: MessageKey,
     user: UserId,
+    units: u32,
     attempt: i16,
     outbound: Outbound,
     tries: i32,
@@ -336,7 +339,14 @@ impl<'a> Batch<'a> {
             "body_hash": hex::encode(content_hash(&outbound.content)),
             "consent_event_id": judged.consent_event.map(|id| id.simple().to_string()),
         }));
-        self.outgoing.push(Intent { key: current.key, user: current.user, attempt, outbound, tries: candidate.tries });
+        self.outgoing.push(Intent {
+            key: current.key,
+            user: current.user,
+            units: judged.units,
+            attempt,
+            outbound,
+            tries: candidate.tries,
+        });
         Ok(())
     }
 
@@ -437,6 +447,7 @@ impl Stored {
             .map(|intent| Outgoing {
                 key: intent.key,
                 user: intent.user,
+                units: intent.units,
                 attempt: intent.attempt,
                 outbound: intent.outbound,
                 tries: intent.tries,

@@ -3,6 +3,7 @@
 use super::{
     claim::Outgoing,
     context::Context,
+    pace::Pace,
     settle::{Settled, Settler},
 };
 use crate::{
@@ -19,9 +20,10 @@ pub(super) enum Ending {
 }
 
 /// Hands one message to the provider and passes on how it ended.
-pub(super) async fn send(engine: &Engine, context: &Context, outgoing: Outgoing, settler: &Settler) {
+pub(super) async fn send(engine: &Engine, context: &Context, outgoing: Outgoing, pace: &Pace, settler: &Settler) {
     // The semaphore is never closed; were it, the message would be given back like any that waited too long.
     let permit = engine.slots.in_flight.acquire().await.ok();
+    pace.line_up(outgoing.units).await;
     // A process that was frozen, or that waited too long for its turn, must not write: the lease may have run out, and
     // somebody else may hold the message.
     let too_old = permit.is_none() || outgoing.claim.committed.elapsed() >= engine.limits.send_timeout;

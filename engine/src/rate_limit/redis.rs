@@ -37,7 +37,7 @@ impl RedisLimiter {
     async fn take_at(&self, keys: &[Key], wanted: u32, now_us: Option<u64>) -> Result<Grant> {
         match self.run("take", keys, wanted.max(1).into(), now_us).await? {
             (0, wait_us) if wait_us > 0 => Ok(Grant::Wait(wait_us)),
-            (granted, 0) if granted > 0 => Ok(Grant::Granted(granted)),
+            (units, in_us) if units > 0 => Ok(Grant::Granted { units, in_us }),
             answer => Err(Error::internal(format!("the rate limit answered {answer:?}"))),
         }
     }
@@ -78,7 +78,7 @@ mod tests {
                 let expected = room(cell, key.limit, now_us, wanted);
                 let answer = limiter.take_at(std::slice::from_ref(&key), wanted, Some(now_us)).await.unwrap();
                 assert_eq!(answer, expected, "{key:?} at {now_us}");
-                if let Grant::Granted(units) = expected {
+                if let Grant::Granted { units, .. } = expected {
                     cell = take(cell, key.limit, now_us, units);
                     let more = random.random_range(-i64::from(units)..50);
                     cell = adjust(cell, key.limit, now_us, more);
@@ -95,8 +95,9 @@ mod tests {
         let key = |name: &str, per_second| Key { name: name.to_owned(), limit: Limit::per_second(per_second) };
         let (wide, narrow) = (key("account", 1_000), key("sender", 10));
         let (start, later) = (Some(1_700_000_000_000_000), Some(1_700_000_000_050_000));
-        assert_eq!(limiter.take_at(&[wide.clone(), narrow.clone()], 50, start).await.unwrap(), Grant::Granted(1));
+        let granted = |units, in_us| Grant::Granted { units, in_us };
+        assert_eq!(limiter.take_at(&[wide.clone(), narrow.clone()], 50, start).await.unwrap(), granted(1, 99_000));
         assert_eq!(limiter.take_at(&[wide.clone(), narrow], 50, later).await.unwrap(), Grant::Wait(50_000));
-        assert_eq!(limiter.take_at(&[wide], 500, later).await.unwrap(), Grant::Granted(50));
+        assert_eq!(limiter.take_at(&[wide], 500, later).await.unwrap(), granted(50, 50_000));
     }
 }
