@@ -3,12 +3,16 @@
 use crate::{
     compliance::Gate,
     consent::words,
-    ids::{CampaignId, SegmentId, SenderId, TemplateId, TopicId},
+    ids::{CampaignId, SenderId, TemplateId, TopicId},
     message::{Bucket, State},
     phone::Channel,
 };
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+
+mod audience;
+
+pub use audience::{Audience, EXCLUDED_MAX, Exclusions, audience_filter};
 
 words! {
     /// Where a campaign stands.
@@ -141,15 +145,6 @@ pub const fn transition(from: CampaignStatus, event: Event) -> Result<CampaignSt
         _ => return Err(Refused { from, event }),
     };
     Ok(to)
-}
-
-/// The audience of a campaign: a filter, and what is left out.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Audience {
-    /// A saved segment, or none.
-    pub segment: Option<SegmentId>,
-    /// A filter; empty means everyone. With a segment, both must match.
-    pub filter: String,
 }
 
 /// What an operator enters for a campaign.

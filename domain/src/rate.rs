@@ -114,7 +114,8 @@ mod tests {
             let limit = Limit::per_second(per_second);
             let cell = take(Cell::default(), limit, 1_000_000, taken);
             if let Grant::Wait(us) = room(cell, limit, 1_000_000, 1) {
-                prop_assert!(matches!(room(cell, limit, 1_000_000 + us, 1), Grant::Granted { units: 1, .. }));
+                let granted = matches!(room(cell, limit, 1_000_000 + us, 1), Grant::Granted { units: 1, .. });
+                prop_assert!(granted);
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Segments: saved filters over users.
 
-use crate::{ids::SegmentId, user::User};
+use crate::{filter::Explanation, ids::SegmentId, user::User};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +15,15 @@ pub struct Segment {
     pub filter: String,
     /// When it was made.
     pub created_at: DateTime<Utc>,
+}
+
+/// Whether a person matches a filter, and why.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SegmentMatch {
+    /// Whether they do.
+    pub matches: bool,
+    /// What each condition says of them, in the order of the text.
+    pub conditions: Vec<Explanation>,
 }
 
 /// What a filter matches now.

@@ -15,7 +15,8 @@ use crate::{
 use chrono::{DateTime, Utc};
 use domain::{
     campaign::{
-        Campaign, CampaignForm, CampaignRow, CampaignStatus, ErrorCount, Event, GateCount, Progress, transition,
+        Audience, Campaign, CampaignForm, CampaignRow, CampaignStatus, EXCLUDED_MAX, ErrorCount, Event, GateCount,
+        Progress, transition,
     },
     filter::Filter,
     ids::CampaignId,
@@ -297,7 +298,7 @@ struct Frozen {
 }
 
 async fn freeze<C: ConnectionTrait>(conn: &C, record: &CampaignRecord) -> Result<Frozen> {
-    let filter = audience_filter(conn, record.segment_id, &record.filter).await?.to_string();
+    let filter = audience_filter(conn, &record.form()?.audience).await?.to_string();
     let template_version: i32 =
         db::scalar(conn, "SELECT version AS value FROM templates WHERE id = $1", values![record.template_id])
             .await?
@@ -317,15 +318,23 @@ async fn freeze<C: ConnectionTrait>(conn: &C, record: &CampaignRecord) -> Result
     Ok(Frozen { filter, template_version, hash })
 }
 
-/// The filter of an audience: the segment's, the campaign's own, or both.
-pub(crate) async fn audience_filter<C: ConnectionTrait>(conn: &C, segment: Option<Uuid>, text: &str) -> Result<Filter> {
-    let own = segments::parse(text, "audience/filter")?;
-    let Some(id) = segment else { return Ok(own) };
-    let saved: String = db::scalar(conn, "SELECT filter AS value FROM segments WHERE id = $1", values![id])
-        .await?
-        .ok_or_else(|| Error::invalid("audience/segment", "this segment is gone"))?;
-    let saved = segments::parse(&saved, "audience/segment")?;
-    saved.and(own).map_err(|error| Error::invalid("audience/filter", error.to_string()))
+/// The filter of an audience: the segment's and the campaign's own, without those who are left out.
+pub(crate) async fn audience_filter<C: ConnectionTrait>(conn: &C, audience: &Audience) -> Result<Filter> {
+    if audience.exclusions.segments.len() > EXCLUDED_MAX {
+        let why = format!("at most {EXCLUDED_MAX} segments can be left out");
+        return Err(Error::invalid("audience/exclusions/segments", why));
+    }
+    let segment = match audience.segment {
+        Some(id) => Some(segments::filter_of(conn, id, "audience/segment").await?),
+        None => None,
+    };
+    let mut excluded = Vec::new();
+    for id in &audience.exclusions.segments {
+        excluded.push(segments::filter_of(conn, *id, "audience/exclusions/segments").await?);
+    }
+    let excluded: Vec<&str> = excluded.iter().map(String::as_str).collect();
+    let filter = domain::campaign::audience_filter(audience, segment.as_deref(), &excluded);
+    filter.map_err(|(field, error)| Error::invalid(field, error.to_string()))
 }
 
 #[derive(FromQueryResult)]

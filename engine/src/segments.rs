@@ -1,5 +1,7 @@
 //! Segments: saved filters over users.
 
+mod facts;
+
 use crate::{
     Engine, Error, Result,
     actor::{Actor, authorize},
@@ -11,9 +13,9 @@ use crate::{
 };
 use domain::{
     filter::{self, Filter, FilterError, Schema},
-    ids::UserId,
+    ids::{SegmentId, UserId},
     operator::Operation,
-    segment::{Segment, SegmentCount},
+    segment::{Segment, SegmentCount, SegmentMatch},
 };
 use sea_orm::{ActiveModelTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryOrder, QuerySelect, Set, Value};
 use serde_json::json;
@@ -37,16 +39,21 @@ pub async fn list(engine: &Engine, actor: &Actor) -> Result<Vec<Segment>> {
     Ok(rows.into_iter().map(Segment::from).collect())
 }
 
+fn check_name(name: &str) -> Result<&str> {
+    let name = name.trim();
+    if name.is_empty() || name.chars().count() > NAME_MAX_CHARS {
+        return Err(Error::invalid("name", format!("a name has 1 to {NAME_MAX_CHARS} characters")));
+    }
+    Ok(name)
+}
+
 /// Saves a filter under a name, in its canonical text.
 ///
 /// # Errors
 /// [`Error::Invalid`] by field, [`Error::Conflict`] when the name is taken, [`Error::Forbidden`].
 pub async fn create(engine: &Engine, actor: &Actor, name: &str, filter: &str) -> Result<Segment> {
     authorize(Operation::ContentWrite, actor)?;
-    let name = name.trim();
-    if name.is_empty() || name.chars().count() > NAME_MAX_CHARS {
-        return Err(Error::invalid("name", format!("a name has 1 to {NAME_MAX_CHARS} characters")));
-    }
+    let name = check_name(name)?;
     let tx = engine.db.begin().await?;
     let filter = checked(&tx, filter, "filter").await?;
     let taken = "SELECT 1 AS value FROM segments WHERE name = $1";
@@ -72,6 +79,95 @@ pub async fn create(engine: &Engine, actor: &Actor, name: &str, filter: &str) ->
     audit::record(engine, &tx, actor, act).await?;
     tx.commit().await?;
     Ok(row.into())
+}
+
+/// Changes a segment. Campaigns that were launched keep what it said then.
+///
+/// # Errors
+/// [`Error::Invalid`] by field, [`Error::Conflict`] when the name is taken, [`Error::NotFound`], [`Error::Forbidden`].
+pub async fn update(engine: &Engine, actor: &Actor, id: SegmentId, name: &str, filter: &str) -> Result<Segment> {
+    authorize(Operation::ContentWrite, actor)?;
+    let name = check_name(name)?;
+    let tx = engine.db.begin().await?;
+    let before = load(&tx, id).await?;
+    let filter = checked(&tx, filter, "filter").await?.to_string();
+    let taken = "SELECT 1 AS value FROM segments WHERE name = $1 AND id <> $2";
+    if db::scalar::<i32, _>(&tx, taken, values![name, id.0]).await?.is_some() {
+        return Err(Error::conflict(format!("there is a segment \"{name}\" already")));
+    }
+    db::exec(
+        &tx,
+        "UPDATE segments SET name = $2, filter = $3, updated_at = $4 WHERE id = $1",
+        values![id.0, name, filter.as_str(), engine.clock.now()],
+    )
+    .await?;
+    let act = Act {
+        action: "segment.update",
+        target: format!("segment:{id}"),
+        before: Some(json!({ "name": before.name, "filter": before.filter })),
+        after: Some(json!({ "name": name, "filter": filter })),
+    };
+    audit::record(engine, &tx, actor, act).await?;
+    tx.commit().await?;
+    Ok(Segment { name: name.to_owned(), filter, ..Segment::from(before) })
+}
+
+/// Deletes a segment that no campaign before its launch uses.
+///
+/// # Errors
+/// [`Error::Conflict`] with the name of a campaign that does, [`Error::NotFound`], [`Error::Forbidden`].
+pub async fn delete(engine: &Engine, actor: &Actor, id: SegmentId) -> Result<()> {
+    authorize(Operation::ContentWrite, actor)?;
+    let tx = engine.db.begin().await?;
+    let before = load(&tx, id).await?;
+    let used = format!(
+        "SELECT name AS value FROM campaigns WHERE status IN ('draft', 'scheduled')
+           AND (segment_id = $1 OR {}) LIMIT 1",
+        db::contains(&tx, "CAST(exclusions AS text)", 2)
+    );
+    let used: Option<String> = db::scalar(&tx, &used, values![id.0, id.to_string()]).await?;
+    if let Some(name) = used {
+        return Err(Error::conflict(format!("the campaign \"{name}\" uses this segment")));
+    }
+    db::exec(&tx, "DELETE FROM segments WHERE id = $1", values![id.0]).await?;
+    let act = Act {
+        action: "segment.delete",
+        target: format!("segment:{id}"),
+        before: Some(json!({ "name": before.name, "filter": before.filter })),
+        after: None,
+    };
+    audit::record(engine, &tx, actor, act).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+async fn load<C: ConnectionTrait>(conn: &C, id: SegmentId) -> Result<segment::Model> {
+    segment::Entity::find_by_id(id.0).one(conn).await?.ok_or(Error::NotFound { what: "segment" })
+}
+
+/// The text of a segment's filter, for what is built on it.
+///
+/// # Errors
+/// [`Error::Invalid`] on `field` for a segment that is gone.
+pub(crate) async fn filter_of<C: ConnectionTrait>(conn: &C, id: SegmentId, field: &str) -> Result<String> {
+    let sql = "SELECT filter AS value FROM segments WHERE id = $1";
+    db::scalar(conn, sql, values![id.0]).await?.ok_or_else(|| Error::invalid(field, "this segment is gone"))
+}
+
+/// Whether a person matches a filter now, and what each condition says of them.
+///
+/// # Errors
+/// [`Error::Invalid`] for a filter that cannot be read, [`Error::NotFound`], [`Error::Forbidden`].
+pub async fn explain(engine: &Engine, actor: &Actor, text: &str, user: UserId) -> Result<SegmentMatch> {
+    authorize(Operation::UserRead, actor)?;
+    let conn = engine.db.read();
+    let filter = checked(conn, text, "filter").await?;
+    let facts = facts::of_user(conn, user).await?;
+    let now = engine.clock.now();
+    Ok(SegmentMatch {
+        matches: filter::evaluate(&filter, &facts, now),
+        conditions: filter::explain(&filter, &facts, now),
+    })
 }
 
 /// How many people match a filter now, exactly, and the newest of them.

@@ -15,6 +15,7 @@ mod m20261123_000006_imports;
 mod m20261123_000007_import_rows;
 mod m20261126_000010_change_sets;
 mod m20261126_000011_tombstones;
+mod m20261126_000012_exclusions;
 
 /// Applies and reverts the migrations.
 pub struct Migrator;
@@ -32,6 +33,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000007_import_rows::Migration),
             Box::new(m20261126_000010_change_sets::Migration),
             Box::new(m20261126_000011_tombstones::Migration),
+            Box::new(m20261126_000012_exclusions::Migration),
         ]
     }
 }

@@ -243,7 +243,7 @@ async fn campaign(
         sender: Some(sender.with_context(|| format!("there is no sender for {channel}"))?.id),
         template: Some(template),
         topic: Some(topic),
-        audience: Audience { segment: None, filter: filter.to_owned() },
+        audience: Audience { filter: filter.to_owned(), ..Audience::default() },
         ..CampaignForm::default()
     };
     campaigns::create(engine, actor, &form).await.with_context(|| name.to_owned())?;

@@ -3,7 +3,10 @@
 use super::Failure;
 #[cfg(feature = "ssr")]
 use super::caller;
-use domain::segment::{Segment, SegmentCount};
+use domain::{
+    ids::{SegmentId, UserId},
+    segment::{Segment, SegmentCount, SegmentMatch},
+};
 use leptos::{prelude::*, server_fn::codec::Json};
 
 /// All segments.
@@ -25,4 +28,25 @@ pub async fn create(name: String, filter: String) -> Result<Segment, Failure> {
 pub async fn count(filter: String) -> Result<SegmentCount, Failure> {
     let (engine, actor) = caller()?;
     Ok(engine::segments::count(&engine, &actor, &filter).await?)
+}
+
+/// Changes a segment.
+#[server(prefix = "/ui/fn", endpoint = "segments/update", input = Json)]
+pub async fn update(id: SegmentId, name: String, filter: String) -> Result<Segment, Failure> {
+    let (engine, actor) = caller()?;
+    Ok(engine::segments::update(&engine, &actor, id, &name, &filter).await?)
+}
+
+/// Deletes a segment.
+#[server(prefix = "/ui/fn", endpoint = "segments/delete", input = Json)]
+pub async fn delete(id: SegmentId) -> Result<(), Failure> {
+    let (engine, actor) = caller()?;
+    Ok(engine::segments::delete(&engine, &actor, id).await?)
+}
+
+/// Whether a person matches a filter, and why.
+#[server(prefix = "/ui/fn", endpoint = "segments/explain", input = Json)]
+pub async fn explain(filter: String, user: UserId) -> Result<SegmentMatch, Failure> {
+    let (engine, actor) = caller()?;
+    Ok(engine::segments::explain(&engine, &actor, &filter, user).await?)
 }

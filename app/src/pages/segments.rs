@@ -6,7 +6,11 @@ use crate::{
     components::{filter_input, frame::viewer_may, *},
     format,
 };
-use domain::{operator::Operation, segment::Segment, segment::SegmentCount};
+use domain::{
+    operator::Operation,
+    page::PageRequest,
+    segment::{Segment, SegmentCount, SegmentMatch},
+};
 use leptos::prelude::*;
 use leptos_router::components::A;
 use std::time::Duration;
@@ -18,12 +22,19 @@ const COUNT_AFTER: Duration = Duration::from_millis(300);
 #[component]
 pub fn Segments() -> impl IntoView {
     let segments = Resource::new(|| (), |()| api::segments::list());
-    let adding = RwSignal::new(false);
+    // Which segment is open: none, a new one, or one of the list.
+    let editing = RwSignal::new(false);
+    let open = RwSignal::new(None::<Segment>);
+    let refetch = Callback::new(move |()| segments.refetch());
+    let edit = Callback::new(move |segment: Option<Segment>| {
+        open.set(segment);
+        editing.set(true);
+    });
     let may_add = viewer_may(Operation::ContentWrite);
     let add = move || {
         view! {
             <Show when=move || may_add.get()>
-                <Button kind=ButtonKind::Primary on_click=move |_| adding.set(true)>
+                <Button kind=ButtonKind::Primary on_click=move |_| edit.run(None)>
                     "New segment"
                 </Button>
             </Show>
@@ -31,20 +42,35 @@ pub fn Segments() -> impl IntoView {
     };
     view! {
         <Page title="Segments" lead="Filters over users, saved under a name. A segment always means who matches now." action=add>
-            <Load resource=segments skeleton=|| view! { <TableSkeleton columns=3 /> } view=list />
+            <Load resource=segments skeleton=|| view! { <TableSkeleton columns=3 /> } view=move |segments| list(segments, may_add, edit, refetch) />
         </Page>
-        <Dialog open=adding title="New segment">
-            <NewSegment
-                on_done=move || {
-                    adding.set(false);
-                    segments.refetch();
+        <Dialog
+            open=editing
+            title=Signal::derive(move || {
+                open.get().map_or_else(|| "New segment".to_owned(), |segment| format!("Segment {}", segment.name))
+            })
+        >
+            {move || {
+                view! {
+                    <SegmentForm
+                        segment=open.get()
+                        on_done=move || {
+                            editing.set(false);
+                            segments.refetch();
+                        }
+                    />
                 }
-            />
+            }}
         </Dialog>
     }
 }
 
-fn list(segments: Vec<Segment>) -> AnyView {
+fn list(
+    segments: Vec<Segment>,
+    may_change: Signal<bool>,
+    edit: Callback<Option<Segment>>,
+    refetch: Callback<()>,
+) -> AnyView {
     if segments.is_empty() {
         return view! {
             <Empty title="No segments yet">
@@ -53,7 +79,8 @@ fn list(segments: Vec<Segment>) -> AnyView {
         }
         .into_any();
     }
-    let row = |segment: Segment| {
+    let row = move |segment: Segment| {
+        let stored = StoredValue::new(segment.clone());
         view! {
             <tr>
                 <td data-label="Name">
@@ -67,22 +94,43 @@ fn list(segments: Vec<Segment>) -> AnyView {
                 <td data-label="Added">
                     <When at=segment.created_at />
                 </td>
+                <td>
+                    <Show when=move || may_change.get()>
+                        <span class="actions">
+                            <Button kind=ButtonKind::Quiet on_click=move |_| edit.run(Some(stored.get_value()))>
+                                "Edit"
+                            </Button>
+                            <Delete segment=stored.get_value() refetch />
+                        </span>
+                    </Show>
+                </td>
             </tr>
         }
     };
     view! {
-        <Table label="Segments" head=vec!["Name", "Filter", "Added"]>
+        <Table label="Segments" head=vec!["Name", "Filter", "Added", ""]>
             {segments.into_iter().map(row).collect_view()}
         </Table>
     }
     .into_any()
 }
 
+/// A segment's name and filter, to save.
 #[component]
-fn NewSegment(on_done: impl Fn() + Clone + Send + Sync + 'static) -> impl IntoView {
+fn SegmentForm(segment: Option<Segment>, on_done: impl Fn() + Clone + Send + Sync + 'static) -> impl IntoView {
     let toasts = Toasts::here();
-    let (name, filter) = (RwSignal::new(String::new()), RwSignal::new(String::new()));
-    let save = Action::new(|(name, filter): &(String, String)| api::segments::create(name.clone(), filter.clone()));
+    let id = segment.as_ref().map(|segment| segment.id);
+    let (name, filter) = segment.map(|segment| (segment.name, segment.filter)).unwrap_or_default();
+    let (name, filter) = (RwSignal::new(name), RwSignal::new(filter));
+    let save = Action::new(move |(name, filter): &(String, String)| {
+        let (name, filter) = (name.clone(), filter.clone());
+        async move {
+            match id {
+                Some(id) => api::segments::update(id, name, filter).await,
+                None => api::segments::create(name, filter).await,
+            }
+        }
+    });
     let failure = Signal::derive(move || save.value().get().and_then(Result::err));
     Effect::new(move || {
         if let Some(Ok(segment)) = save.value().get() {
@@ -97,8 +145,9 @@ fn NewSegment(on_done: impl Fn() + Clone + Send + Sync + 'static) -> impl IntoVi
     view! {
         <form class="stack" on:submit=submit>
             <TextInput label="Name" name="segment-name" value=name required=true error=field_error(failure, "name") />
+            <FilterBuilder value=filter />
             <FilterInput
-                label="Filter"
+                label="The same as text"
                 name="segment-filter"
                 value=filter
                 rows=3
@@ -117,6 +166,99 @@ fn NewSegment(on_done: impl Fn() + Clone + Send + Sync + 'static) -> impl IntoVi
                 </Button>
             </div>
         </form>
+        <Matching filter />
+    }
+}
+
+/// Whether one person matches, and which condition says so.
+#[component]
+fn Matching(filter: RwSignal<String>) -> impl IntoView {
+    let number = RwSignal::new(String::new());
+    let ask = Action::new(move |number: &String| {
+        let number = number.replace(['"', '\\'], "");
+        let text = filter.get_untracked();
+        async move {
+            let page = api::users::list(format!("phone = \"{number}\""), PageRequest::default()).await?;
+            match page.rows.into_iter().next() {
+                Some(user) => Ok((user.label(), Some(api::segments::explain(text, user.id).await?))),
+                None => Ok((number, None)),
+            }
+        }
+    });
+    let submit = move |event: leptos::ev::SubmitEvent| {
+        event.prevent_default();
+        ask.dispatch(number.get_untracked().trim().to_owned());
+    };
+    let answer = move || {
+        ask.value().get().map(|answer: Result<(String, Option<SegmentMatch>), api::Failure>| match answer {
+            Err(failure) => view! { <p class="field-error">{failure.detail().to_owned()}</p> }.into_any(),
+            Ok((number, None)) => {
+                view! { <p class="text-muted">{format!("Nobody has the number {number}.")}</p> }.into_any()
+            }
+            Ok((label, Some(found))) => {
+                let verdict = if found.matches { "matches" } else { "does not match" };
+                let condition = |one: domain::filter::Explanation| {
+                    view! {
+                        <li>
+                            {if one.holds { "✓ " } else { "✗ " }} <code>{one.text}</code>
+                            {if one.holds { " holds" } else { " does not hold" }}
+                            {one.decides.then_some(", and decides it")}
+                        </li>
+                    }
+                };
+                view! {
+                    <p class="font-semibold">{format!("{label} {verdict}.")}</p>
+                    <ul>{found.conditions.into_iter().map(condition).collect_view()}</ul>
+                }
+                .into_any()
+            }
+        })
+    };
+    view! {
+        <form class="stack-tight" on:submit=submit>
+            <TextInput
+                label="Does this person match?"
+                name="match-phone"
+                kind="tel"
+                value=number
+                placeholder="+94 77 123 4567"
+                hint="The number as it is kept, with + and country code."
+            />
+            <div class="actions">
+                <Button submit=true pending=ask.pending()>
+                    "Ask"
+                </Button>
+            </div>
+            <div aria-live="polite">{answer}</div>
+        </form>
+    }
+}
+
+/// The end of a segment.
+#[component]
+fn Delete(segment: Segment, refetch: Callback<()>) -> impl IntoView {
+    let toasts = Toasts::here();
+    let id = segment.id;
+    let name = segment.name;
+    let delete = Action::new(move |(): &()| api::segments::delete(id));
+    Effect::new(move || match delete.value().get() {
+        Some(Ok(())) => {
+            toasts.say(Tone::Ok, format!("Deleted the segment {name}"));
+            refetch.run(());
+        }
+        Some(Err(error)) => toasts.say(Tone::Fail, error.detail().to_owned()),
+        None => {}
+    });
+    view! {
+        <Button
+            kind=ButtonKind::Quiet
+            pending=delete.pending()
+            on_click=move |_| {
+                delete.dispatch(());
+            }
+        >
+            "Delete"
+        </Button>
     }
 }
 

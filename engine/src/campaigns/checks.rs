@@ -110,8 +110,7 @@ pub(super) async fn problems(engine: &Engine, campaign: &CampaignForm) -> Result
             problems.push(problem("template", format!("the template uses \"{variable}\", which nobody has")));
         }
     }
-    let filter =
-        super::audience_filter(conn, campaign.audience.segment.map(Uuid::from), &campaign.audience.filter).await;
+    let filter = super::audience_filter(conn, &campaign.audience).await;
     match filter {
         Ok(filter) => {
             if segments::count_matching(engine, &filter).await? == 0 {
@@ -133,8 +132,7 @@ pub async fn preview(engine: &Engine, actor: &Actor, campaign: &CampaignForm) ->
     authorize(Operation::CampaignRead, actor)?;
     let problems = problems(engine, campaign).await?;
     let mut preview = Preview { audience: 0, samples: Vec::new(), problems, warnings: Vec::new() };
-    let segment = campaign.audience.segment.map(Uuid::from);
-    let Ok(filter) = super::audience_filter(engine.db.read(), segment, &campaign.audience.filter).await else {
+    let Ok(filter) = super::audience_filter(engine.db.read(), &campaign.audience).await else {
         return Ok(preview);
     };
     preview.audience = segments::count_matching(engine, &filter).await?;

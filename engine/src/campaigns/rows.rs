@@ -23,6 +23,7 @@ pub(crate) struct CampaignRecord {
     pub topic_id: Option<Uuid>,
     pub segment_id: Option<Uuid>,
     pub filter: String,
+    pub exclusions: serde_json::Value,
     pub frozen_filter: Option<String>,
     pub audience_hash: Option<String>,
     pub rate_per_second: Option<i32>,
@@ -45,7 +46,7 @@ pub(crate) struct CampaignRecord {
 
 const SELECT: &str =
     "SELECT c.id, c.name, c.kind, c.status, c.status_reason, c.sender_id, c.template_id, c.template_version,
-        c.topic_id, c.segment_id, c.filter, c.frozen_filter, c.audience_hash, c.rate_per_second, c.not_before,
+        c.topic_id, c.segment_id, c.filter, c.exclusions, c.frozen_filter, c.audience_hash, c.rate_per_second, c.not_before,
         c.not_after, c.unknown_policy, c.start_deadline_minutes, c.scheduled_at, c.launched_at, c.finished_at,
         c.expansion_cursor, c.expansion_seq, c.expanded, c.created_at, c.updated_at,
         s.channel AS channel, s.name AS sender_name, t.name AS template_name
@@ -94,8 +95,8 @@ pub(crate) async fn insert<C: ConnectionTrait>(
     db::exec(
         conn,
         "INSERT INTO campaigns (id, name, kind, status, sender_id, template_id, topic_id, segment_id, filter,
-            rate_per_second, not_before, not_after, unknown_policy, start_deadline_minutes, created_at, updated_at)
-         VALUES ($1, $2, 'bulk', 'draft', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13)",
+            rate_per_second, not_before, not_after, unknown_policy, start_deadline_minutes, created_at, updated_at, exclusions)
+         VALUES ($1, $2, 'bulk', 'draft', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13, $14)",
         stored(engine, id, form),
     )
     .await?;
@@ -113,7 +114,7 @@ pub(crate) async fn update<C: ConnectionTrait>(
         conn,
         "UPDATE campaigns SET name = $2, sender_id = $3, template_id = $4, topic_id = $5, segment_id = $6, filter = $7,
             rate_per_second = $8, not_before = $9, not_after = $10, unknown_policy = $11, start_deadline_minutes = $12,
-            updated_at = $13
+            updated_at = $13, exclusions = $14
          WHERE id = $1",
         stored(engine, id, form),
     )
@@ -121,7 +122,7 @@ pub(crate) async fn update<C: ConnectionTrait>(
     Ok(())
 }
 
-/// What both statements store, in the order of their columns: `$1` is the id, `$13` the time.
+/// What both statements store, in the order of their columns: `$1` is the id, `$13` the time, `$14` the exclusions.
 fn stored(engine: &Engine, id: CampaignId, form: &CampaignForm) -> Vec<Value> {
     values![
         id.0,
@@ -137,6 +138,7 @@ fn stored(engine: &Engine, id: CampaignId, form: &CampaignForm) -> Vec<Value> {
         form.unknown_policy.as_str(),
         deadline(form),
         engine.clock.now(),
+        serde_json::json!(form.audience.exclusions),
     ]
 }
 
@@ -166,7 +168,11 @@ impl CampaignRecord {
             sender: self.sender_id.map(SenderId),
             template: self.template_id.map(TemplateId),
             topic: self.topic_id.map(TopicId),
-            audience: Audience { segment: self.segment_id.map(SegmentId), filter: self.filter.clone() },
+            audience: Audience {
+                segment: self.segment_id.map(SegmentId),
+                filter: self.filter.clone(),
+                exclusions: serde_json::from_value(self.exclusions.clone())?,
+            },
             rate_per_second: self.rate_per_second.and_then(|rate| u32::try_from(rate).ok()),
             not_before: self.not_before.clone(),
             not_after: self.not_after.clone(),

@@ -3,11 +3,11 @@
 use super::draft::Draft;
 use crate::{
     api::{self, Failure},
-    components::{Choice, FilterInput, LinesSkeleton, Load, Select, failure::at_field},
+    components::{Choice, FilterInput, LinesSkeleton, Load, Select, TextInput, failure::at_field},
     format, timing,
 };
 use domain::{
-    filter,
+    campaign::audience_filter,
     segment::{Segment, SegmentCount},
     topic::Topic,
 };
@@ -17,13 +17,6 @@ use std::time::Duration;
 
 /// How long typing rests before people are counted.
 const COUNT_AFTER: Duration = Duration::from_millis(400);
-
-/// The filter of a segment and a filter of one's own, both of which must match; `None` while one of them cannot be read.
-fn combined(segment: Option<&str>, own: &str) -> Option<String> {
-    let own = filter::parse(own).ok()?;
-    let Some(segment) = segment else { return Some(own.to_string()) };
-    Some(filter::parse(segment).ok()?.and(own).ok()?.to_string())
-}
 
 /// Whom the campaign is for.
 #[component]
@@ -44,11 +37,14 @@ pub fn AudienceStep(
         .chain(topics.iter().map(|one| (one.id.to_string(), format!("{}: {}", one.name, one.kind.label()))))
         .collect();
     let segments = StoredValue::new(segments);
+    // The one filter that all of it means; nothing while a part cannot be read.
     let text = Memo::new(move |_| {
-        let chosen = draft.segment.read();
+        let audience = draft.form().ok()?.audience;
         segments.with_value(|segments| {
-            let segment = segments.iter().find(|one| one.id.to_string() == *chosen);
-            combined(segment.map(|one| one.filter.as_str()), &draft.filter.read())
+            let of = |id| segments.iter().find(|one| one.id == id).map(|one| one.filter.as_str());
+            let excluded: Vec<&str> = audience.exclusions.segments.iter().filter_map(|id| of(*id)).collect();
+            let filter = audience_filter(&audience, audience.segment.and_then(of), &excluded);
+            filter.ok().map(|filter| filter.to_string())
         })
     });
     let settled = timing::settled(text, COUNT_AFTER);
@@ -79,6 +75,7 @@ pub fn AudienceStep(
                     rows=2
                     error=at_field(failure, "audience/filter")
                 />
+                <Exclusions draft segments failure />
                 <Select
                     label="Topic"
                     name="topic"
@@ -126,16 +123,56 @@ fn counted(count: Option<SegmentCount>) -> impl IntoView {
     .into_any()
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_segment_and_a_filter_must_both_match() {
-        assert_eq!(combined(None, "").as_deref(), Some(""));
-        assert_eq!(combined(None, "city ="), None);
-        let both = combined(Some("city = \"Colombo\""), "locale = \"si\"").expect("both can be read");
-        assert!(both.contains("Colombo") && both.contains("si"), "{both}");
-        assert_eq!(combined(Some("city ="), ""), None);
+/// Whom to leave out, though they match.
+#[component]
+fn Exclusions(draft: Draft, segments: StoredValue<Vec<Segment>>, failure: Signal<Option<Failure>>) -> impl IntoView {
+    let choice = move |segment: Segment| {
+        let id = segment.id;
+        view! {
+            <label class="check">
+                <input
+                    type="checkbox"
+                    id=format!("exclude-{id}")
+                    prop:checked=move || draft.excluded.read().contains(&id)
+                    on:change:target=move |event| {
+                        let on = event.target().checked();
+                        draft
+                            .excluded
+                            .update(|ids| {
+                                ids.retain(|one| *one != id);
+                                if on {
+                                    ids.push(id);
+                                }
+                            });
+                    }
+                />
+                {segment.name}
+            </label>
+        }
+    };
+    let choices = segments.get_value().into_iter().map(choice).collect_view();
+    let has_choices = !segments.get_value().is_empty();
+    let error = at_field(failure, "audience/exclusions/segments");
+    view! {
+        {has_choices
+            .then(|| {
+                view! {
+                    <fieldset class="stack-tight">
+                        <legend class="field-label">"Leave out"</legend>
+                        {choices}
+                        <p class="field-error" role="status">
+                            {move || error.get()}
+                        </p>
+                    </fieldset>
+                }
+            })}
+        <TextInput
+            label="Leave out whoever was messaged within so many days"
+            name="messaged_within_days"
+            value=draft.messaged_within_days
+            input_mode="numeric"
+            hint="Left empty, nobody is left out for that."
+            error=at_field(failure, "audience/exclusions/messaged_within_days")
+        />
     }
 }

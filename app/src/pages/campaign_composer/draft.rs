@@ -3,8 +3,8 @@
 use crate::api::Failure;
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
-    campaign::{Audience, Campaign, CampaignForm, UnknownPolicy},
-    ids::CampaignId,
+    campaign::{Audience, Campaign, CampaignForm, Exclusions, UnknownPolicy},
+    ids::{CampaignId, SegmentId},
     problem::{FieldProblem, Kind, Problem},
 };
 use leptos::prelude::*;
@@ -28,6 +28,10 @@ pub struct Draft {
     pub segment: RwSignal<String>,
     /// The filter's text.
     pub filter: RwSignal<String>,
+    /// The segments that are left out.
+    pub excluded: RwSignal<Vec<SegmentId>>,
+    /// Days within which nobody may have been messaged, or nothing.
+    pub messaged_within_days: RwSignal<String>,
     /// Segments a second.
     pub rate: RwSignal<String>,
     /// `HH:MM`, or nothing.
@@ -66,6 +70,8 @@ impl Draft {
             topic: text(form.topic),
             segment: text(form.audience.segment),
             filter: RwSignal::new(form.audience.filter),
+            excluded: RwSignal::new(form.audience.exclusions.segments),
+            messaged_within_days: text(form.audience.exclusions.messaged_within_days),
             rate: text(form.rate_per_second),
             not_before: text(form.not_before),
             not_after: text(form.not_after),
@@ -95,6 +101,8 @@ impl Draft {
     pub fn form(&self) -> Result<CampaignForm, Failure> {
         let mut errors = Vec::new();
         let rate_per_second = number(&self.rate.read(), "/rate_per_second", &mut errors);
+        let messaged_within_days =
+            number(&self.messaged_within_days.read(), "/audience/exclusions/messaged_within_days", &mut errors);
         let deadline = number(&self.deadline.read(), "/start_deadline_minutes", &mut errors);
         if !errors.is_empty() {
             return Err(invalid(errors));
@@ -104,7 +112,11 @@ impl Draft {
             sender: chosen(&self.sender.read()),
             template: chosen(&self.template.read()),
             topic: chosen(&self.topic.read()),
-            audience: Audience { segment: chosen(&self.segment.read()), filter: self.filter.get() },
+            audience: Audience {
+                segment: chosen(&self.segment.read()),
+                filter: self.filter.get(),
+                exclusions: Exclusions { segments: self.excluded.get(), messaged_within_days },
+            },
             rate_per_second,
             not_before: filled(&self.not_before.read()),
             not_after: filled(&self.not_after.read()),
