@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result, bail, ensure};
 use domain::{
     campaign::{CampaignForm, CampaignRow, Progress},
-    ids::{CampaignId, SenderId, TemplateId},
+    ids::{CampaignId, ImportId, SenderId, TemplateId},
     import::{ImportOptions, ImportStatus, ImportView},
     phone::Channel,
     sender::Sender,
@@ -55,21 +55,31 @@ impl Dashboard {
         answer(self.post(&format!("/ui/fn/{name}")).json(&arguments)).await.with_context(|| name.to_owned())
     }
 
-    /// Imports a file as the import page does: upload, take the columns as they were guessed, start, look until it is done.
+    /// Imports a file as the import page does: upload, take the columns as they were guessed, check, apply, look until it is
+    /// done.
     pub async fn import(&self, file: String) -> Result<ImportView> {
         let upload = self.post("/ui/imports/upload?name=people.csv").body(file);
         let uploaded: ImportView = answer(upload).await.context("the upload")?;
+        let id = uploaded.id;
         let options = ImportOptions { default_region: Some("US".to_owned()), ..uploaded.options };
-        let mut import: ImportView =
-            self.call("imports/start", json!({ "id": uploaded.id, "options": options })).await?;
+        let _: ImportView = self.call("imports/check", json!({ "id": id, "options": options })).await?;
+        self.import_until(id, ImportStatus::Checked).await?;
+        // The people are made by counting up, and meant to be.
+        let _: ImportView = self.call("imports/apply", json!({ "id": id, "confirmed": true })).await?;
+        self.import_until(id, ImportStatus::Completed).await
+    }
+
+    async fn import_until(&self, id: ImportId, status: ImportStatus) -> Result<ImportView> {
         let until = Instant::now() + IMPORT_TIMEOUT;
-        while import.status != ImportStatus::Completed {
+        loop {
+            let import: ImportView = self.call("imports/get", json!({ "id": id })).await?;
+            if import.status == status {
+                return Ok(import);
+            }
             ensure!(import.status != ImportStatus::Failed, "the import failed: {:?}", import.failure);
             ensure!(Instant::now() < until, "the import does not end: {:?}", import.report);
             tokio::time::sleep(LOOK_EVERY).await;
-            import = self.call("imports/get", json!({ "id": uploaded.id })).await?;
         }
-        Ok(import)
     }
 
     /// Makes a campaign by SMS to everyone, ready to launch.
