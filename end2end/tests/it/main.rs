@@ -13,6 +13,7 @@ mod monitor;
 mod narrow;
 mod newcomer;
 mod people;
+mod records;
 mod routes;
 mod server;
 mod whatsapp;
