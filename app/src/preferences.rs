@@ -1,11 +1,7 @@
 //! The page on which a person decides for themselves. It is rendered on the server alone and carries no script: whoever has
 //! the link in a message can use it on any phone.
 
-use domain::{
-    consent::ConsentState,
-    phone::Channel,
-    preferences::{PreferenceTopic, PreferenceView},
-};
+use domain::{consent::ConsentState, phone::Channel, preferences::PreferenceView, topic::SubscriptionView};
 use leptos::prelude::*;
 use leptos_meta::HashedStylesheet;
 
@@ -79,11 +75,11 @@ fn form(view: PreferenceView, saved: bool) -> impl IntoView {
             </label>
         }
     };
-    let topic = |topic: PreferenceTopic| {
-        let id = format!("topic-{}", topic.id);
+    let topic = |topic: SubscriptionView| {
+        let id = format!("topic-{}", topic.topic_id);
         view! {
             <label class="check">
-                <input type="checkbox" id=id name="topic" value=topic.id.to_string() checked=topic.reached />
+                <input type="checkbox" id=id name="topic" value=topic.topic_id.to_string() checked=topic.reached />
                 {topic.name}
             </label>
         }

@@ -1,6 +1,6 @@
 //! The page on which a person decides for themselves: what it shows, and what it sends.
 
-use crate::{consent::ConsentState, ids::TopicId, phone::Channel};
+use crate::{consent::ConsentState, ids::TopicId, phone::Channel, topic::SubscriptionView};
 use serde::{Deserialize, Serialize};
 
 /// What the page shows.
@@ -11,20 +11,9 @@ pub struct PreferenceView {
     /// Channels on which the person can be reached, and where they stand.
     pub channels: Vec<(Channel, ConsentState)>,
     /// Topics, and whether they reach the person.
-    pub topics: Vec<PreferenceTopic>,
+    pub topics: Vec<SubscriptionView>,
     /// What the form must send back: it is good for 15 minutes, and for one change.
     pub token: String,
-}
-
-/// A topic on the page.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct PreferenceTopic {
-    /// The topic.
-    pub id: TopicId,
-    /// Its public name.
-    pub name: String,
-    /// Whether it reaches the person.
-    pub reached: bool,
 }
 
 /// What the page sends: the whole of what the person wants.

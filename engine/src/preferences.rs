@@ -14,13 +14,12 @@ use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use chrono::Duration;
 use domain::{
     consent::{ConsentKind, ConsentSource, ConsentState},
-    ids::{TopicId, UserId},
+    ids::UserId,
     phone::Channel,
-    preferences::{PreferenceForm, PreferenceTopic, PreferenceView},
-    topic::{SubscriptionState, TopicKind, reaches},
+    preferences::{PreferenceForm, PreferenceView},
     user::User,
 };
-use sea_orm::{ConnectionTrait, FromQueryResult};
+use sea_orm::ConnectionTrait;
 use url::Url;
 use uuid::Uuid;
 
@@ -69,31 +68,6 @@ async fn person_of<C: ConnectionTrait>(conn: &C, key: &LinkKey, token: &str) -> 
     users::load(conn, UserId(id)).await
 }
 
-#[derive(FromQueryResult)]
-struct TopicRow {
-    id: Uuid,
-    name: String,
-    kind: String,
-    state: Option<String>,
-}
-
-async fn topics<C: ConnectionTrait>(conn: &C, user: UserId) -> Result<Vec<PreferenceTopic>> {
-    let rows: Vec<TopicRow> = db::all(
-        conn,
-        "SELECT t.id, t.name, t.kind, s.state FROM topics t
-         LEFT JOIN subscriptions s ON s.topic_id = t.id AND s.user_id = $1 ORDER BY t.name, t.id",
-        values![user.0],
-    )
-    .await?;
-    rows.into_iter()
-        .map(|row| {
-            let kind: TopicKind = row.kind.parse()?;
-            let state = row.state.as_deref().map(str::parse::<SubscriptionState>).transpose()?;
-            Ok(PreferenceTopic { id: TopicId(row.id), name: row.name, reached: reaches(kind, state) })
-        })
-        .collect()
-}
-
 fn channels(user: &User) -> Vec<(Channel, ConsentState)> {
     let reachable = |channel: &Channel| users::address_of(user, *channel).is_some();
     let state = |channel: Channel| {
@@ -128,7 +102,7 @@ pub async fn open(engine: &Engine, link: &str) -> Result<PreferenceView> {
     Ok(PreferenceView {
         address,
         channels: channels(&user),
-        topics: topics(conn, user.id).await?,
+        topics: subscriptions::of_user(conn, user.id).await?,
         token: BASE64_URL_SAFE_NO_PAD.encode(form),
     })
 }
@@ -167,14 +141,14 @@ pub async fn save(engine: &Engine, link: &str, form: &PreferenceForm, client: &C
         consents::append(engine, &tx, Entry { evidence: &words, ..entry(channel, None, kind) }).await?;
     }
     let channel = if user.phone.is_some() { Channel::Sms } else { Channel::Whatsapp };
-    for topic in topics(&tx, user.id).await? {
-        let wants = form.topics.contains(&topic.id) && !form.nothing;
+    for topic in subscriptions::of_user(&tx, user.id).await? {
+        let wants = form.topics.contains(&topic.topic_id) && !form.nothing;
         if wants == topic.reached {
             continue;
         }
         let kind = if wants { ConsentKind::Subscribe } else { ConsentKind::Unsubscribe };
         let words = said(format!("{}: {}", topic.name, if wants { "yes" } else { "no" }));
-        let entry = Entry { evidence: &words, ..entry(channel, Some(topic.id), kind) };
+        let entry = Entry { evidence: &words, ..entry(channel, Some(topic.topic_id), kind) };
         subscriptions::append(engine, &tx, entry).await?;
     }
     tx.commit().await?;

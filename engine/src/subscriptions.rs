@@ -13,7 +13,7 @@ use domain::{
     ids::{TopicId, UserId},
     operator::Operation,
     phone::Channel,
-    topic::SubscriptionState,
+    topic::{SubscriptionState, SubscriptionView, TopicKind, reaches},
 };
 use sea_orm::{ConnectionTrait, FromQueryResult};
 use serde_json::{Value, json};
@@ -72,6 +72,36 @@ pub async fn append<C: ConnectionTrait>(engine: &Engine, conn: &C, entry: Entry<
     )
     .await?;
     Ok(changed)
+}
+
+#[derive(FromQueryResult)]
+struct Choice {
+    id: Uuid,
+    name: String,
+    kind: String,
+    state: Option<String>,
+}
+
+/// All topics by name, with a person's choice on each.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub(crate) async fn of_user<C: ConnectionTrait>(conn: &C, id: UserId) -> Result<Vec<SubscriptionView>> {
+    let rows: Vec<Choice> = db::all(
+        conn,
+        "SELECT t.id, t.name, t.kind, s.state FROM topics t
+         LEFT JOIN subscriptions s ON s.topic_id = t.id AND s.user_id = $1 ORDER BY t.name, t.id",
+        values![id.0],
+    )
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let kind: TopicKind = row.kind.parse()?;
+            let state = row.state.as_deref().map(str::parse).transpose()?;
+            let reached = reaches(kind, state);
+            Ok(SubscriptionView { topic_id: TopicId(row.id), name: row.name, state, reached })
+        })
+        .collect()
 }
 
 /// Records a choice that a person told an operator. The ledger's entry names the channel on which the person is known:

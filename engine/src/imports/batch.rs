@@ -215,17 +215,7 @@ impl Context<'_> {
             these.map(|person| self.user_json(person)).collect::<Vec<Value>>()
         };
         let (new, changed) = (of(Effect::Created), of(Effect::Updated));
-        let columns = [
-            ("id", Kind::Id),
-            ("phone", Kind::Text),
-            ("whatsapp_id", Kind::Text),
-            ("name", Kind::Text),
-            ("locale", Kind::Text),
-            ("zone", Kind::Text),
-            ("attributes", Kind::Json),
-            ("at", Kind::Time),
-        ];
-        let users = db::rows(conn, 1, "r", &columns);
+        let users = db::rows(conn, 1, "r", &USER_COLUMNS);
         // No ON CONFLICT: whoever appeared since the look-up makes this fail, and the batch is done again with them known.
         let insert = format!(
             "INSERT INTO users (id, phone, whatsapp_id, name, locale, zone, attributes, created_at, updated_at)
@@ -236,13 +226,9 @@ impl Context<'_> {
              SELECT r.id, c.channel, 'none', '[]', r.at FROM {users}
              CROSS JOIN (SELECT 'sms' AS channel UNION ALL SELECT 'whatsapp') AS c"
         );
-        let update = format!(
-            "UPDATE users AS u SET phone = r.phone, whatsapp_id = r.whatsapp_id, name = r.name, locale = r.locale,
-                 zone = r.zone, attributes = r.attributes, updated_at = r.at FROM {users} WHERE u.id = r.id"
-        );
         bulk(conn, &insert, &new, &[]).await?;
         bulk(conn, &begin, &new, &[]).await?;
-        bulk(conn, &update, &changed, &[]).await
+        update_users(conn, &changed).await
     }
 
     /// What undoing the import needs to know of each person. Someone of an earlier batch keeps the values before that.
@@ -424,6 +410,28 @@ impl Context<'_> {
             None => format!("column {}", column + 1),
         }
     }
+}
+
+/// What an import can set of a person.
+const USER_COLUMNS: [(&str, Kind); 8] = [
+    ("id", Kind::Id),
+    ("phone", Kind::Text),
+    ("whatsapp_id", Kind::Text),
+    ("name", Kind::Text),
+    ("locale", Kind::Text),
+    ("zone", Kind::Text),
+    ("attributes", Kind::Json),
+    ("at", Kind::Time),
+];
+
+/// Writes people as these rows have them.
+pub(super) async fn update_users<C: ConnectionTrait>(conn: &C, rows: &[Value]) -> Result<()> {
+    let sql = format!(
+        "UPDATE users AS u SET phone = r.phone, whatsapp_id = r.whatsapp_id, name = r.name, locale = r.locale,
+             zone = r.zone, attributes = r.attributes, updated_at = r.at FROM {} WHERE u.id = r.id",
+        db::rows(conn, 1, "r", &USER_COLUMNS)
+    );
+    bulk(conn, &sql, rows, &[]).await
 }
 
 /// Consent to SMS was recorded.

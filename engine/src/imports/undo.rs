@@ -3,7 +3,7 @@
 
 use super::{
     ImportRecord,
-    batch::{RAISED_SMS, RAISED_WHATSAPP, bulk},
+    batch::{RAISED_SMS, RAISED_WHATSAPP, bulk, update_users},
     began, load,
     people::Snapshot,
 };
@@ -209,22 +209,7 @@ async fn restore(engine: &Engine, tx: &Tx, marks: &[Mark]) -> Result<usize> {
             "attributes": back.profile.attributes, "at": at,
         }));
     }
-    let columns = [
-        ("id", Kind::Id),
-        ("phone", Kind::Text),
-        ("whatsapp_id", Kind::Text),
-        ("name", Kind::Text),
-        ("locale", Kind::Text),
-        ("zone", Kind::Text),
-        ("attributes", Kind::Json),
-        ("at", Kind::Time),
-    ];
-    let sql = format!(
-        "UPDATE users AS u SET phone = r.phone, whatsapp_id = r.whatsapp_id, name = r.name, locale = r.locale,
-             zone = r.zone, attributes = r.attributes, updated_at = r.at FROM {} WHERE u.id = r.id",
-        db::rows(tx, 1, "r", &columns)
-    );
-    bulk(tx, &sql, &written, &[]).await?;
+    update_users(tx, &written).await?;
     Ok(written.len())
 }
 

@@ -4,7 +4,7 @@ use super::load;
 use crate::{
     Engine, Result,
     actor::{Actor, authorize},
-    attributes, db, twilio, values,
+    attributes, db, subscriptions, twilio, values,
 };
 use chrono::{DateTime, Utc};
 use domain::{
@@ -14,7 +14,7 @@ use domain::{
     message::{MessageRow, State},
     operator::Operation,
     phone::Channel,
-    topic::{SubscriptionView, TopicKind, reaches},
+    topic::SubscriptionView,
     user::{TimelineEntry, TimelineKind, User, UserDetail},
     zone::{Zone, zones_of},
 };
@@ -43,38 +43,12 @@ pub async fn get(engine: &Engine, actor: &Actor, id: UserId) -> Result<UserDetai
         (None, Some(phone)) => zones_of(phone).iter().map(Zone::to_string).collect(),
         _ => Vec::new(),
     };
-    let subscriptions = subscriptions(conn, id).await?;
+    let subscriptions = subscriptions::of_user(conn, id).await?;
     let ledger = ledger(conn, id).await?;
     let messages = messages(conn, &user).await?;
     let timeline = timeline(conn, &user, &subscriptions, &ledger, &messages).await?;
     let declared = attributes::list(engine, actor).await?;
     Ok(UserDetail { user, possible_zones, subscriptions, declared, ledger, messages, timeline })
-}
-
-#[derive(FromQueryResult)]
-struct Choice {
-    id: Uuid,
-    name: String,
-    kind: String,
-    state: Option<String>,
-}
-
-async fn subscriptions<C: ConnectionTrait>(conn: &C, id: UserId) -> Result<Vec<SubscriptionView>> {
-    let rows: Vec<Choice> = db::all(
-        conn,
-        "SELECT t.id, t.name, t.kind, s.state FROM topics t
-         LEFT JOIN subscriptions s ON s.topic_id = t.id AND s.user_id = $1 ORDER BY t.name, t.id",
-        values![id.0],
-    )
-    .await?;
-    rows.into_iter()
-        .map(|row| {
-            let kind: TopicKind = row.kind.parse()?;
-            let state = row.state.as_deref().map(str::parse).transpose()?;
-            let reached = reaches(kind, state);
-            Ok(SubscriptionView { topic_id: TopicId(row.id), name: row.name, state, reached })
-        })
-        .collect()
 }
 
 #[derive(FromQueryResult)]

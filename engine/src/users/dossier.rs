@@ -5,7 +5,7 @@ use crate::{
     Engine, Result,
     actor::{Actor, authorize},
     audit::{self, Act},
-    db, values,
+    db,
 };
 use domain::{ids::UserId, operator::Operation};
 use sea_orm::{ConnectionTrait, FromQueryResult};
@@ -32,42 +32,33 @@ pub async fn export(engine: &Engine, actor: &Actor, id: UserId) -> Result<Value>
     audit::record(engine, &tx, actor, act).await?;
     tx.commit().await?;
     let conn = engine.db.read();
-    let parts: [(&str, &str, &[&str], &str); 9] = [
-        (
-            "merged_rows",
-            "users t",
-            &["id", "phone", "whatsapp_id", "name", "merged_into", "created_at"],
-            "t.merged_into = $1",
-        ),
+    let mine: [(&str, &str, &[&str]); 7] = [
         (
             "consent_ledger",
-            "consent_events t",
+            "consent_events",
             &["id", "channel", "topic_id", "kind", "source", "sender", "evidence", "at"],
-            MINE,
         ),
-        ("subscriptions", "subscriptions t", &["topic_id", "state", "updated_at"], MINE),
-        ("messages", "messages t", &["campaign_id", "seq", "state", "attempt", "error_code", "updated_at"], MINE),
-        ("decisions", "decisions t", &["campaign_id", "seq", "verdict", "gate", "fact", "next_at", "at"], MINE),
+        ("subscriptions", "subscriptions", &["topic_id", "state", "updated_at"]),
+        ("messages", "messages", &["campaign_id", "seq", "state", "attempt", "error_code", "updated_at"]),
+        ("decisions", "decisions", &["campaign_id", "seq", "verdict", "gate", "fact", "next_at", "at"]),
         (
             "inbound_messages",
-            "inbound_messages t",
+            "inbound_messages",
             &["id", "channel", "from_address", "to_address", "body", "kind", "effect", "reply", "received_at"],
-            MINE,
         ),
-        ("whatsapp_windows", "whatsapp_windows t", &["sender", "last_inbound_at"], MINE),
-        ("imports", "import_rows t", &["import_id", "line", "effect"], MINE),
-        ("changes", "audit t", &["at", "actor", "action"], "t.target = $2"),
+        ("whatsapp_windows", "whatsapp_windows", &["sender", "last_inbound_at"]),
+        ("imports", "import_rows", &["import_id", "line", "effect"]),
     ];
     let mut document = Map::new();
     document.insert("exported_at".to_owned(), json!(engine.clock.now()));
     document.insert("user".to_owned(), serde_json::to_value(&user)?);
-    for (name, table, columns, condition) in parts {
-        let rows = rows(conn, table, columns, condition, id).await?;
-        if rows.len() > ROWS_MAX {
-            document.insert(format!("{name}_cut_off_at"), json!(ROWS_MAX));
-        }
-        document.insert(name.to_owned(), Value::Array(rows.into_iter().take(ROWS_MAX).collect()));
+    let merged = &["id", "phone", "whatsapp_id", "name", "created_at"];
+    put(&mut document, "merged_rows", rows(conn, "users", merged, "t.merged_into = $1", id.0).await?);
+    for (name, table, columns) in mine {
+        put(&mut document, name, rows(conn, table, columns, MINE, id.0).await?);
     }
+    let acts = rows(conn, "audit", &["at", "actor", "action"], "t.target = $1", format!("user:{id}")).await?;
+    put(&mut document, "changes", acts);
     Ok(Value::Object(document))
 }
 
@@ -79,15 +70,19 @@ async fn rows<C: ConnectionTrait>(
     table: &str,
     columns: &[&str],
     condition: &str,
-    id: UserId,
+    whose: impl Into<sea_orm::Value>,
 ) -> Result<Vec<Value>> {
     let object = db::json_object(conn, "t", columns);
-    let sql = format!("SELECT {object} AS value FROM {table} WHERE {condition} LIMIT {}", ROWS_MAX + 1);
-    let target = format!("user:{id}");
-    let values = if condition.contains("$2") { values![id.0, target] } else { values![id.0] };
-    // PostgreSQL wants every parameter to be used.
-    let sql = if condition.contains("$1") { sql } else { sql.replace("$2", "$1") };
-    let values = if condition.contains("$1") { values } else { vec![values[1].clone()] };
-    let found: Vec<Json> = db::all(conn, &sql, values).await?;
+    let sql = format!("SELECT {object} AS value FROM {table} t WHERE {condition} LIMIT {}", ROWS_MAX + 1);
+    let found: Vec<Json> = db::all(conn, &sql, vec![whose.into()]).await?;
     Ok(found.into_iter().map(|row| row.value).collect())
+}
+
+/// Puts rows into the document, and says so where there were more.
+fn put(document: &mut Map<String, Value>, name: &str, mut rows: Vec<Value>) {
+    if rows.len() > ROWS_MAX {
+        rows.truncate(ROWS_MAX);
+        document.insert(format!("{name}_cut_off_at"), json!(ROWS_MAX));
+    }
+    document.insert(name.to_owned(), Value::Array(rows));
 }
