@@ -143,30 +143,32 @@ fn SegmentForm(segment: Option<Segment>, on_done: impl Fn() + Clone + Send + Syn
         save.dispatch((name.get_untracked(), filter.get_untracked()));
     };
     view! {
-        <form class="stack" on:submit=submit>
-            <TextInput label="Name" name="segment-name" value=name required=true error=field_error(failure, "name") />
-            <FilterBuilder value=filter />
-            <FilterInput
-                label="The same as text"
-                name="segment-filter"
-                value=filter
-                rows=3
-                error=field_error(failure, "filter")
-            />
-            <LiveCount filter />
-            <FailureNote failure />
-            <div class="actions">
-                <Button
-                    kind=ButtonKind::Primary
-                    submit=true
-                    pending=save.pending()
-                    disabled=Signal::derive(move || filter_input::problem(&filter.read()).is_some())
-                >
-                    "Save the segment"
-                </Button>
-            </div>
-        </form>
-        <Matching filter />
+        <div class="stack">
+            <form class="stack" on:submit=submit>
+                <TextInput label="Name" name="segment-name" value=name required=true error=field_error(failure, "name") />
+                <FilterBuilder value=filter />
+                <FilterInput
+                    label="The same as text"
+                    name="segment-filter"
+                    value=filter
+                    rows=3
+                    error=field_error(failure, "filter")
+                />
+                <LiveCount filter />
+                <FailureNote failure />
+                <div class="actions">
+                    <Button
+                        kind=ButtonKind::Primary
+                        submit=true
+                        pending=save.pending()
+                        disabled=Signal::derive(move || filter_input::problem(&filter.read()).is_some())
+                    >
+                        "Save the segment"
+                    </Button>
+                </div>
+            </form>
+            <Matching filter />
+        </div>
     }
 }
 
