@@ -28,19 +28,23 @@ const CHUNK_ROWS: usize = 500;
 /// How often the import may be run before it must be done: each run works for some seconds.
 const RUNS_MAX: usize = 1_000;
 
-/// Area codes of North America, with the city and the language of each.
-const AREAS: [(&str, &str, &str); 11] = [
-    ("202", "Washington", "en-US"),
-    ("206", "Seattle", "en-US"),
-    ("212", "New York", "en-US"),
-    ("303", "Denver", "en-US"),
-    ("305", "Miami", "es-US"),
-    ("312", "Chicago", "en-US"),
-    ("415", "San Francisco", "en-US"),
-    ("416", "Toronto", "en-CA"),
-    ("418", "Québec", "fr-CA"),
-    ("514", "Montréal", "fr-CA"),
-    ("604", "Vancouver", "en-CA"),
+/// Area codes of North America.
+const AREAS: [&str; 11] = ["202", "206", "212", "303", "305", "312", "415", "416", "418", "514", "604"];
+/// Where people live, whatever their number says: around the world, so that it is day for many of them at any hour.
+const CITIES: [(&str, &str, &str); 13] = [
+    ("San Francisco", "America/Los_Angeles", "en-US"),
+    ("New York", "America/New_York", "en-US"),
+    ("Montréal", "America/Toronto", "fr-CA"),
+    ("São Paulo", "America/Sao_Paulo", "pt-BR"),
+    ("London", "Europe/London", "en-GB"),
+    ("Lagos", "Africa/Lagos", "en-NG"),
+    ("Berlin", "Europe/Berlin", "de-DE"),
+    ("Nairobi", "Africa/Nairobi", "en-KE"),
+    ("Dubai", "Asia/Dubai", "ar-AE"),
+    ("Colombo", "Asia/Colombo", "si-LK"),
+    ("Singapore", "Asia/Singapore", "en-SG"),
+    ("Tokyo", "Asia/Tokyo", "ja-JP"),
+    ("Sydney", "Australia/Sydney", "en-AU"),
 ];
 const FIRST: [&str; 20] = [
     "Ada",
@@ -139,7 +143,7 @@ async fn people(engine: &Engine, actor: &Actor) -> Result<()> {
     if known.rows.iter().any(|import| import.file_name == FILE && import.status == ImportStatus::Completed) {
         return Ok(());
     }
-    let head = "phone,name,locale,city,plan,points,consent_sms,consent_whatsapp,topics\n".to_owned();
+    let head = "phone,name,locale,zone,city,plan,points,consent_sms,consent_whatsapp,topics\n".to_owned();
     let rows = (0..PEOPLE.div_ceil(CHUNK_ROWS))
         .map(|chunk| (chunk * CHUNK_ROWS..PEOPLE.min((chunk + 1) * CHUNK_ROWS)).map(row).collect::<String>());
     let chunks: Vec<io::Result<Bytes>> = std::iter::once(head).chain(rows).map(|text| Ok(Bytes::from(text))).collect();
@@ -175,6 +179,7 @@ fn mapping() -> Mapping {
         Field::Phone,
         Field::Name,
         Field::Locale,
+        Field::Zone,
         attribute("city"),
         attribute("plan"),
         attribute("points"),
@@ -187,8 +192,8 @@ fn mapping() -> Mapping {
 
 /// The n-th person, from 0. Of ten, eight agreed to SMS, one said nothing and one refused; about half agreed to WhatsApp.
 fn row(n: usize) -> String {
-    let (area, city, locale) = AREAS[n % AREAS.len()];
-    let phone = format!("+1{area}555{:04}", n / AREAS.len());
+    let phone = format!("+1{}555{:04}", AREAS[n % AREAS.len()], n / AREAS.len());
+    let (city, zone, locale) = CITIES[n % CITIES.len()];
     // The parts are taken by numbers that share no factor, so that names, plans and consents mix.
     let name = format!("{} {}", FIRST[n % FIRST.len()], LAST[(n / 3) % LAST.len()]);
     let plan = PLANS[(n / 7) % PLANS.len()];
@@ -204,7 +209,7 @@ fn row(n: usize) -> String {
         _ => "no",
     };
     let topics = if n.is_multiple_of(5) { "events" } else { "" };
-    format!("{phone},{name},{locale},{city},{plan},{points},{sms},{whatsapp},{topics}\n")
+    format!("{phone},{name},{locale},{zone},{city},{plan},{points},{sms},{whatsapp},{topics}\n")
 }
 
 async fn segment(engine: &Engine, actor: &Actor) -> Result<()> {
@@ -253,7 +258,7 @@ async fn campaign(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::phone;
+    use domain::{phone, zone::Zone};
     use std::collections::HashSet;
 
     #[test]
@@ -264,7 +269,10 @@ mod tests {
         for number in &numbers {
             assert!(phone::normalise(number, None).is_ok(), "{number}");
         }
-        let agreed = rows.iter().filter(|row| row.split(',').nth(6) == Some("yes")).count();
+        for (_, zone, _) in CITIES {
+            assert_eq!(Zone::parse(zone).map(|zone| zone.name().to_owned()), Ok(zone.to_owned()));
+        }
+        let agreed = rows.iter().filter(|row| row.split(',').nth(7) == Some("yes")).count();
         assert!((7_900..=8_100).contains(&agreed), "{agreed}");
     }
 }
