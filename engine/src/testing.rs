@@ -36,6 +36,7 @@ use crate::{
 };
 use chrono::{DateTime, Utc};
 use domain::operator::Role;
+use migrations::{Migrator, MigratorTrait};
 use simulator::Simulator;
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -51,6 +52,8 @@ use url::Url;
 
 /// When every test begins: a Tuesday at 17:00 UTC, which is a fair hour to write to people from Los Angeles to Berlin.
 pub const START: &str = "2026-06-02T17:00:00Z";
+
+const POOLS: Pools = Pools { connections: 8, acquire_seconds: 30 };
 
 /// How many doorbells one [`TestEnv::run_jobs`] answers before it takes them for an endless ring.
 const BELLS_MAX: usize = 10_000;
@@ -69,6 +72,7 @@ pub enum Backend {
 enum Place {
     Sqlite { _database: sqlite::Database },
     Postgres { _database: postgres::Database },
+    Durable { _server: postgres::Durable },
 }
 
 /// An engine with everything around it, for one test. Dropping it fails the test if doorbells were left unanswered.
@@ -104,6 +108,21 @@ impl TestEnv {
     /// As [`TestEnv::new`].
     pub async fn with(backend: Backend, change: impl FnOnce(&mut Limits)) -> Self {
         let (db, place) = open(backend).await;
+        Self::on(db, place, change).await
+    }
+
+    /// An engine on a PostgreSQL server of its own that makes every commit durable: for measurements.
+    ///
+    /// # Panics
+    /// As [`TestEnv::new`].
+    pub async fn durable() -> Self {
+        let server = postgres::Durable::start().unwrap_or_else(|error| panic!("{error}"));
+        let db = Db::connect(&Location::Postgres(server.url()), POOLS).await.expect("the server takes connections");
+        Migrator::up(db.for_migrations(), None).await.expect("the migrations apply to an empty database");
+        Self::on(db, Place::Durable { _server: server }, |_| {}).await
+    }
+
+    async fn on(db: Db, place: Place, change: impl FnOnce(&mut Limits)) -> Self {
         let start: DateTime<Utc> = START.parse().expect("a constant instant");
         let clock = Clock::manual(start);
         let simulator_clock = simulator::Clock::manual(start);
@@ -213,8 +232,7 @@ async fn open(backend: Backend) -> (Db, Place) {
             (Location::Postgres(database.url()), Place::Postgres { _database: database })
         }
     };
-    let pools = Pools { connections: 8, acquire_seconds: 30 };
-    (Db::connect(&location, pools).await.expect("the test's own database takes connections"), place)
+    (Db::connect(&location, POOLS).await.expect("the test's own database takes connections"), place)
 }
 
 /// Small batches, so that a few messages already take several; delays of a second, which the test's clock passes at once.

@@ -192,7 +192,8 @@ fn mapping() -> Mapping {
 
 /// The n-th person, from 0. Of ten, eight agreed to SMS, one said nothing and one refused; about half agreed to WhatsApp.
 fn row(n: usize) -> String {
-    let phone = format!("+1{}555{:04}", AREAS[n % AREAS.len()], n / AREAS.len());
+    // From 0200 on: the simulator's own senders are below.
+    let phone = format!("+1{}555{:04}", AREAS[n % AREAS.len()], 200 + n / AREAS.len());
     let (city, zone, locale) = CITIES[n % CITIES.len()];
     // The parts are taken by numbers that share no factor, so that names, plans and consents mix.
     let name = format!("{} {}", FIRST[n % FIRST.len()], LAST[(n / 3) % LAST.len()]);
