@@ -1,4 +1,4 @@
-//! Many entries at once, for imports: three statements, whatever their number.
+//! Many entries at once, for imports: a few statements, whatever their number.
 
 use super::{Entry, Row, next_id};
 use crate::{Engine, Error, Result, db, db::Kind};
@@ -9,7 +9,7 @@ use domain::{
 };
 use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use uuid::Uuid;
 
 /// Where one person stands while a batch is folded.
@@ -17,10 +17,15 @@ struct Standing {
     folded: Folded,
     latest: Option<Uuid>,
     touched: bool,
+    /// There is no row yet.
+    new: bool,
 }
 
 /// Records entries as [`super::append`] does, in their order, and answers for each the new state or why there is none.
-/// The rows of all people are locked in the order of their ids, so that two batches never wait for each other.
+/// Newcomers are people whom this transaction made, and who have no rows yet: they get them here.
+///
+/// Whom nothing moves is not locked: what an import repeats would be as true a moment before whatever happens meanwhile.
+/// The rows of the others are locked in the order of their ids, so that two batches never wait for each other.
 ///
 /// # Errors
 /// [`Error::NotFound`] if someone has no row, [`Error::Unavailable`].
@@ -28,11 +33,9 @@ pub(crate) async fn append_many<C: ConnectionTrait>(
     engine: &Engine,
     conn: &C,
     entries: &[Entry<'_>],
+    newcomers: &[UserId],
 ) -> Result<Vec<Result<Folded, Unmoved>>> {
-    if entries.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut standings = lock(conn, entries).await?;
+    let mut standings = standings(conn, entries, newcomers).await?;
     let now = db::instant(engine.clock.now());
     let mut outcomes = Vec::with_capacity(entries.len());
     let mut events = Vec::new();
@@ -55,24 +58,55 @@ pub(crate) async fn append_many<C: ConnectionTrait>(
         outcomes.push(outcome);
     }
     insert(conn, events).await?;
-    let touched: Vec<Value> = standings
-        .into_iter()
-        .filter(|(_, standing)| standing.touched)
-        .map(|((user, channel), standing)| {
-            json!({
-                "user_id": user.0.simple().to_string(), "channel": channel, "state": standing.folded.state,
-                "stops": standing.folded.stops, "event_id": standing.latest.map(|id| id.simple().to_string()),
-                "at": now,
-            })
-        })
-        .collect();
+    let (mut new, mut touched) = (Vec::new(), Vec::new());
+    for ((user, channel), standing) in standings {
+        if !standing.new && !standing.touched {
+            continue;
+        }
+        let row = json!({
+            "user_id": user.0.simple().to_string(), "channel": channel, "state": standing.folded.state,
+            "stops": standing.folded.stops, "event_id": standing.latest.map(|id| id.simple().to_string()),
+            "at": now,
+        });
+        if standing.new { &mut new } else { &mut touched }.push(row);
+    }
+    begin_many(conn, new).await?;
     update(conn, touched).await?;
     Ok(outcomes)
+}
+
+/// Where everyone stands whom the entries are about; those whom they may move are locked.
+async fn standings<C: ConnectionTrait>(
+    conn: &C,
+    entries: &[Entry<'_>],
+    newcomers: &[UserId],
+) -> Result<BTreeMap<(UserId, Channel), Standing>> {
+    let new: HashSet<UserId> = newcomers.iter().copied().collect();
+    let known: Vec<&Entry<'_>> = entries.iter().filter(|entry| !new.contains(&entry.user)).collect();
+    let seen = standing_of(conn, known.iter().map(|entry| entry.user)).await?;
+    let moves = |entry: &&&Entry<'_>| {
+        let standing = seen.get(&(entry.user, entry.channel)).cloned().unwrap_or_default();
+        entry.source.is_own_act() || fold(standing, entry.kind, entry.source, entry.sender).is_ok()
+    };
+    let mut standings = lock(conn, known.iter().filter(moves).map(|entry| entry.user)).await?;
+    for (key, folded) in seen {
+        standings.entry(key).or_insert(Standing { folded, latest: None, touched: false, new: false });
+    }
+    for user in newcomers {
+        for channel in Channel::ALL {
+            let standing = Standing { folded: Folded::default(), latest: None, touched: false, new: true };
+            standings.insert((*user, *channel), standing);
+        }
+    }
+    Ok(standings)
 }
 
 /// Locks the rows of `consents` of these people, in the order of their ids, and reads them.
 async fn lock_rows<C: ConnectionTrait>(conn: &C, people: impl IntoIterator<Item = UserId>) -> Result<Vec<Row>> {
     let people: BTreeSet<UserId> = people.into_iter().collect();
+    if people.is_empty() {
+        return Ok(Vec::new());
+    }
     let people = people.iter().map(|user| json!({ "id": user.0.simple().to_string() })).collect();
     let sql = format!(
         "SELECT user_id, channel, state, stops, event_id FROM consents
@@ -91,7 +125,11 @@ pub(crate) async fn standing_of<C: ConnectionTrait>(
     conn: &C,
     people: impl IntoIterator<Item = UserId>,
 ) -> Result<BTreeMap<(UserId, Channel), Folded>> {
-    let people = people.into_iter().map(|user| json!({ "id": user.0.simple().to_string() })).collect();
+    let people: BTreeSet<UserId> = people.into_iter().collect();
+    if people.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let people = people.iter().map(|user| json!({ "id": user.0.simple().to_string() })).collect();
     let sql = format!(
         "SELECT user_id, channel, state, stops, event_id FROM consents WHERE user_id IN (SELECT r.id FROM {})",
         db::rows(conn, 1, "r", &[("id", Kind::Id)])
@@ -108,11 +146,14 @@ pub(crate) async fn lock_people<C: ConnectionTrait>(conn: &C, people: impl IntoI
     lock_rows(conn, people).await.map(|_| ())
 }
 
-async fn lock<C: ConnectionTrait>(conn: &C, entries: &[Entry<'_>]) -> Result<BTreeMap<(UserId, Channel), Standing>> {
-    let rows = lock_rows(conn, entries.iter().map(|entry| entry.user)).await?;
+async fn lock<C: ConnectionTrait>(
+    conn: &C,
+    people: impl IntoIterator<Item = UserId>,
+) -> Result<BTreeMap<(UserId, Channel), Standing>> {
+    let rows = lock_rows(conn, people).await?;
     rows.into_iter()
         .map(|row| {
-            let standing = Standing { folded: row.folded()?, latest: row.event_id, touched: false };
+            let standing = Standing { folded: row.folded()?, latest: row.event_id, touched: false, new: false };
             Ok(((UserId(row.user_id), row.channel.parse()?), standing))
         })
         .collect()
@@ -141,24 +182,39 @@ async fn insert<C: ConnectionTrait>(conn: &C, events: Vec<Value>) -> Result<()> 
     Ok(())
 }
 
+/// The columns of `consents`.
+const COLUMNS: [(&str, Kind); 6] = [
+    ("user_id", Kind::Id),
+    ("channel", Kind::Text),
+    ("state", Kind::Text),
+    ("stops", Kind::Json),
+    ("event_id", Kind::Id),
+    ("at", Kind::Time),
+];
+
+async fn begin_many<C: ConnectionTrait>(conn: &C, rows: Vec<Value>) -> Result<()> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let sql = format!(
+        "INSERT INTO consents (user_id, channel, state, stops, event_id, updated_at)
+         SELECT r.user_id, r.channel, r.state, r.stops, r.event_id, r.at FROM {}",
+        db::rows(conn, 1, "r", &COLUMNS)
+    );
+    db::exec(conn, &sql, vec![db::json(conn, Value::Array(rows))]).await?;
+    Ok(())
+}
+
 async fn update<C: ConnectionTrait>(conn: &C, rows: Vec<Value>) -> Result<()> {
     if rows.is_empty() {
         return Ok(());
     }
-    let columns = [
-        ("user_id", Kind::Id),
-        ("channel", Kind::Text),
-        ("state", Kind::Text),
-        ("stops", Kind::Json),
-        ("event_id", Kind::Id),
-        ("at", Kind::Time),
-    ];
     // Only a state that moved has a new instant: a repeated STOP is in the ledger, and changed nothing here.
     let sql = format!(
         "UPDATE consents AS c SET state = r.state, stops = r.stops, event_id = r.event_id,
              updated_at = CASE WHEN c.state <> r.state OR c.stops <> r.stops THEN r.at ELSE c.updated_at END
          FROM {} WHERE c.user_id = r.user_id AND c.channel = r.channel",
-        db::rows(conn, 1, "r", &columns)
+        db::rows(conn, 1, "r", &COLUMNS)
     );
     db::exec(conn, &sql, vec![db::json(conn, Value::Array(rows))]).await?;
     Ok(())

@@ -116,6 +116,7 @@ impl Context<'_> {
         match self.mode {
             Mode::Check => self.foresee(conn, rows, &people, report).await?,
             Mode::Apply => {
+                self.hold(conn, &people).await?;
                 self.write_people(conn, &people).await?;
                 let raised = self.write_consents(conn, &people, report).await?;
                 self.write_marks(conn, &people, &raised).await?;
@@ -149,26 +150,19 @@ impl Context<'_> {
         if errors.is_empty() { Ok(row) } else { Err(errors) }
     }
 
-    /// Who is known at the addresses of the batch, locked in the order of their ids.
+    /// Who is known at the addresses of the batch, in the order of their ids. Someone merged into another is found as
+    /// that other.
     async fn known<C: ConnectionTrait>(&self, conn: &C, rows: &[(&Row, CleanRow)]) -> Result<Vec<Known>> {
-        let list = |texts: BTreeSet<&str>| {
-            db::json(conn, Value::Array(texts.into_iter().map(|text| json!({ "text": text })).collect()))
-        };
         let phones = rows.iter().filter_map(|(_, row)| row.phone.as_ref().map(Phone::as_str)).collect();
         let ids = rows.iter().filter_map(|(_, row)| row.profile.whatsapp_id.as_deref()).collect();
-        let column = [("text", Kind::Text)];
-        // Two look-ups by their own index each; someone merged into another is found as that other.
-        let sql = format!(
-            "SELECT u.* FROM users u WHERE u.merged_into IS NULL AND u.id IN (
-                 SELECT coalesce(a.merged_into, a.id) FROM users a WHERE a.phone IN (SELECT p.text FROM {})
-                 UNION SELECT coalesce(b.merged_into, b.id) FROM users b WHERE b.whatsapp_id IN (SELECT w.text FROM {})
-             ) ORDER BY u.id{}",
-            db::rows(conn, 1, "p", &column),
-            db::rows(conn, 2, "w", &column),
-            // A check changes nobody, and holds nobody up.
-            if self.mode == Mode::Apply { db::lock(conn) } else { "" }
-        );
-        let found: Vec<user::Model> = db::all(conn, &sql, vec![list(phones), list(ids)]).await?;
+        let mut found: BTreeMap<Uuid, user::Model> = BTreeMap::new();
+        for (column, texts) in [("phone", phones), ("whatsapp_id", ids)] {
+            found.extend(at_addresses(conn, column, texts).await?.into_iter().map(|row| (row.id, row)));
+        }
+        let merged: Vec<Uuid> = found.values().filter_map(|row| row.merged_into).collect();
+        found.retain(|_, row| row.merged_into.is_none());
+        found.extend(by_id(conn, &merged, "").await?.into_iter().map(|row| (row.id, row)));
+        let found: Vec<user::Model> = found.into_values().collect();
         let touched = match self.mode {
             Mode::Apply => self.touched(conn, &found).await?,
             Mode::Check => HashSet::new(),
@@ -176,25 +170,33 @@ impl Context<'_> {
         let mut known: Vec<Known> = found
             .into_iter()
             .map(|row| {
-                Ok(Known {
-                    id: row.id,
-                    phone: row.phone.as_deref().map(Phone::parse_e164).transpose().map_err(Error::internal)?,
-                    profile: Profile {
-                        whatsapp_id: row.whatsapp_id,
-                        name: row.name,
-                        locale: row.locale,
-                        zone: row.zone,
-                        attributes: serde_json::from_value(row.attributes)?,
-                    },
-                    exists: true,
-                    touched: touched.contains(&row.id),
-                })
+                let (id, snapshot) = (row.id, snapshot(row)?);
+                let Snapshot { phone, profile } = snapshot;
+                Ok(Known { id, phone, profile, exists: true, touched: touched.contains(&id) })
             })
             .collect::<Result<_>>()?;
         if self.mode == Mode::Check {
             self.add_checked(conn, rows, &mut known).await?;
         }
         Ok(known)
+    }
+
+    /// Locks those whom the batch changes, in the order of their ids. They were read without a lock, because most of a file
+    /// that comes again changes nobody: if one of them is not as read, the batch is done again.
+    async fn hold<C: ConnectionTrait>(&self, conn: &C, people: &[Person]) -> Result<()> {
+        let changes = |person: &&Person| person.known && (person.changed || !person.topics.is_empty());
+        let before: BTreeMap<Uuid, &Person> = people.iter().filter(changes).map(|person| (person.id, person)).collect();
+        let ids: Vec<Uuid> = before.keys().copied().collect();
+        let held = by_id(conn, &ids, db::lock(conn)).await?;
+        let count = held.len();
+        for row in held {
+            let (id, merged) = (row.id, row.merged_into.is_some());
+            let now = snapshot(row)?;
+            if merged || before.get(&id).is_some_and(|person| person.before.as_ref() != Some(&now)) {
+                return Err(changed_meanwhile());
+            }
+        }
+        if count == ids.len() { Ok(()) } else { Err(changed_meanwhile()) }
     }
 
     /// Whom earlier batches of this import had rows of.
@@ -221,13 +223,7 @@ impl Context<'_> {
             "INSERT INTO users (id, phone, whatsapp_id, name, locale, zone, attributes, created_at, updated_at)
              SELECT r.id, r.phone, r.whatsapp_id, r.name, r.locale, r.zone, r.attributes, r.at, r.at FROM {users}"
         );
-        let begin = format!(
-            "INSERT INTO consents (user_id, channel, state, stops, updated_at)
-             SELECT r.id, c.channel, 'none', '[]', r.at FROM {users}
-             CROSS JOIN (SELECT 'sms' AS channel UNION ALL SELECT 'whatsapp') AS c"
-        );
         bulk(conn, &insert, &new, &[]).await?;
-        bulk(conn, &begin, &new, &[]).await?;
         update_users(conn, &changed).await
     }
 
@@ -288,7 +284,13 @@ impl Context<'_> {
     ) -> Result<HashMap<Uuid, i16>> {
         let said = self.said(people);
         let entries: Vec<Entry<'_>> = said.iter().map(Said::entry).collect();
-        let outcomes = consents::append_many(self.engine, conn, &entries).await?;
+        let newcomers: Vec<UserId> =
+            people.iter().filter(|person| !person.known).map(|person| UserId(person.id)).collect();
+        let outcomes = match consents::append_many(self.engine, conn, &entries, &newcomers).await {
+            // Erased since the look-up.
+            Err(Error::NotFound { .. }) => return Err(changed_meanwhile()),
+            outcomes => outcomes?,
+        };
         Ok(self.count_consents(&said, &outcomes, report))
     }
 
@@ -466,6 +468,50 @@ fn count(counts: &mut Vec<(Repair, i64)>, repair: Repair) {
         Some((_, count)) => *count += 1,
         None => counts.push((repair, 1)),
     }
+}
+
+/// Makes the batch start again.
+fn changed_meanwhile() -> Error {
+    Error::conflict("someone of this batch was changed meanwhile")
+}
+
+/// The people at these addresses, merged ones too.
+async fn at_addresses<C: ConnectionTrait>(conn: &C, column: &str, texts: BTreeSet<&str>) -> Result<Vec<user::Model>> {
+    if texts.is_empty() {
+        return Ok(Vec::new());
+    }
+    let texts = texts.into_iter().map(|text| json!({ "text": text })).collect();
+    let sql = format!(
+        "SELECT u.* FROM users u WHERE u.{column} IN (SELECT r.text FROM {})",
+        db::rows(conn, 1, "r", &[("text", Kind::Text)])
+    );
+    db::all(conn, &sql, vec![db::json(conn, Value::Array(texts))]).await
+}
+
+/// The people with these ids, in the order of the ids.
+async fn by_id<C: ConnectionTrait>(conn: &C, ids: &[Uuid], lock: &str) -> Result<Vec<user::Model>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids = ids.iter().map(|id| json!({ "id": id.simple().to_string() })).collect();
+    let sql = format!(
+        "SELECT u.* FROM users u WHERE u.id IN (SELECT r.id FROM {}) ORDER BY u.id{lock}",
+        db::rows(conn, 1, "r", &[("id", Kind::Id)])
+    );
+    db::all(conn, &sql, vec![db::json(conn, Value::Array(ids))]).await
+}
+
+fn snapshot(row: user::Model) -> Result<Snapshot> {
+    Ok(Snapshot {
+        phone: row.phone.as_deref().map(Phone::parse_e164).transpose().map_err(Error::internal)?,
+        profile: Profile {
+            whatsapp_id: row.whatsapp_id,
+            name: row.name,
+            locale: row.locale,
+            zone: row.zone,
+            attributes: serde_json::from_value(row.attributes)?,
+        },
+    })
 }
 
 #[derive(sea_orm::FromQueryResult)]

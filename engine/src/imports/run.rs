@@ -31,8 +31,10 @@ use std::{
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-/// How many rows one transaction takes.
-const BATCH_ROWS: usize = 1_000;
+/// How many rows one transaction takes: so many that the disk's part in a row is small.
+const BATCH_ROWS: usize = 4_000;
+/// How much of the file's text one transaction takes, in bytes; rows may be long.
+const BATCH_BYTES: usize = 4 * 1024 * 1024;
 /// How many batches wait for the writer.
 const BATCHES_AHEAD: usize = 2;
 /// How often a batch is done again when others made the same people meanwhile.
@@ -150,14 +152,17 @@ fn read(
         }
     }
     loop {
-        let mut batch = Vec::with_capacity(BATCH_ROWS);
+        let (mut batch, mut text) = (Vec::with_capacity(BATCH_ROWS), 0);
         let ended = loop {
             match rows.next_row() {
-                Ok(Some(row)) => batch.push(clean(row, import, mode)),
+                Ok(Some(row)) => {
+                    text += row.raw.len();
+                    batch.push(clean(row, import, mode));
+                }
                 Ok(None) => break Ok(true),
                 Err(failure) => break Err(failure),
             }
-            if batch.len() == BATCH_ROWS {
+            if batch.len() == BATCH_ROWS || text >= BATCH_BYTES {
                 break Ok(false);
             }
         };

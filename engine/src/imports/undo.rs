@@ -294,7 +294,7 @@ async fn withdraw(engine: &Engine, tx: &Tx, import: &ImportRecord, marks: &[Mark
             });
         }
     }
-    consents::append_many(engine, tx, &entries).await?;
+    consents::append_many(engine, tx, &entries, &[]).await?;
     Ok(())
 }
 

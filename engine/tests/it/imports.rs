@@ -171,9 +171,9 @@ both! {
 
     async fn a_crash_resumes_after_the_last_batch(env: TestEnv) {
         let mut file = "phone,name\n".to_owned();
-        for n in 0..2_500 {
-            // Everyone stands in the file twice, 1,250 rows apart: in another batch.
-            file += &format!("+1202555{:04},User {}\n", n % 1_250, n % 1_250);
+        for n in 0..9_000 {
+            // Everyone stands in the file twice, 4,500 rows apart: in another batch.
+            file += &format!("+1202555{:04},User {}\n", n % 4_500, n % 4_500);
         }
         let uploaded = upload(&env, file.as_bytes()).await.unwrap();
         judge(&env, uploaded.id, &uploaded.options).await;
@@ -184,7 +184,7 @@ both! {
         let watched = async {
             loop {
                 let view = imports::get(&env.engine, &env.admin, uploaded.id).await.unwrap();
-                if view.report.rows >= 1_000 { return }
+                if view.report.rows >= 4_000 { return }
                 tokio::task::yield_now().await;
             }
         };
@@ -194,8 +194,8 @@ both! {
         let done = imports::get(&env.engine, &env.admin, uploaded.id).await.unwrap();
         assert_eq!(done.status, ImportStatus::Completed, "{:?}", done.failure);
         let report = done.report;
-        assert_eq!(report.rows, 2_500);
-        assert_eq!(report.created + report.duplicates + report.rejected, 2_500);
+        assert_eq!(report.rows, 9_000);
+        assert_eq!(report.created + report.duplicates + report.rejected, 9_000);
         assert_eq!(report.created, report.duplicates);
         let tx = env.engine.db.begin().await.unwrap();
         let marked: Option<i64> = db::scalar(&tx, "SELECT count(*) AS value FROM import_rows", values![]).await.unwrap();
