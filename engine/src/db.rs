@@ -258,6 +258,30 @@ pub fn json<C: ConnectionTrait>(conn: &C, value: serde_json::Value) -> Value {
     }
 }
 
+/// Ids as a parameter of [`rows`] with the one column `id`.
+pub fn ids<C: ConnectionTrait>(conn: &C, ids: impl IntoIterator<Item = uuid::Uuid>) -> Value {
+    let ids = ids.into_iter().map(|id| serde_json::json!({ "id": id.simple().to_string() }));
+    json(conn, ids.collect())
+}
+
+/// Runs a statement over the rows that it reads from `$1` with [`rows`]; without any, nothing happens. `more` is `$2` and on.
+///
+/// # Errors
+/// As [`exec`].
+pub async fn bulk<C: ConnectionTrait>(
+    conn: &C,
+    sql: &str,
+    rows: Vec<serde_json::Value>,
+    more: Vec<Value>,
+) -> Result<()> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let values = std::iter::once(json(conn, serde_json::Value::Array(rows))).chain(more);
+    exec(conn, sql, values.collect()).await?;
+    Ok(())
+}
+
 /// Whether the object in a JSON column has a key, which is parameter `parameter` as [`key_of`] gives it.
 pub fn holds_key<C: ConnectionTrait>(conn: &C, column: &str, parameter: usize) -> String {
     match conn.get_database_backend() {

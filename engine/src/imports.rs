@@ -14,6 +14,7 @@ mod people;
 mod rejects;
 mod rows;
 mod run;
+mod stored;
 mod undo;
 mod upload;
 

@@ -331,12 +331,11 @@ pub async fn bind_waiting(engine: &Engine) -> Result<()> {
         })
         .collect();
     let touched = merge_reports(engine, &tx, reports).await?;
-    let done = rows.iter().map(|row| json!({ "id": row.event_id.simple().to_string() })).collect();
     let table = db::rows(&tx, 1, "r", &[("id", Kind::Id)]);
     db::exec(
         &tx,
         &format!("DELETE FROM unbound_receipts WHERE event_id IN (SELECT id FROM {table})"),
-        vec![db::json(&tx, done)],
+        vec![db::ids(&tx, rows.iter().map(|row| row.event_id))],
     )
     .await?;
     let old = engine.clock.now() - Duration::hours(48);

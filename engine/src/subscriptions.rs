@@ -185,9 +185,6 @@ pub(crate) async fn subscribe_many<C: ConnectionTrait>(engine: &Engine, conn: &C
 }
 
 async fn insert_many<C: ConnectionTrait>(conn: &C, rows: Vec<Value>) -> Result<()> {
-    if rows.is_empty() {
-        return Ok(());
-    }
     let columns = [
         ("id", Kind::Id),
         ("user_id", Kind::Id),
@@ -206,10 +203,8 @@ async fn insert_many<C: ConnectionTrait>(conn: &C, rows: Vec<Value>) -> Result<(
         "INSERT INTO subscriptions (user_id, topic_id, state, event_id, updated_at)
          SELECT r.user_id, r.topic_id, 'subscribed', r.id, r.at FROM {rows_of}"
     );
-    let rows = db::json(conn, Value::Array(rows));
-    db::exec(conn, &events, vec![rows.clone()]).await?;
-    db::exec(conn, &choices, vec![rows]).await?;
-    Ok(())
+    db::bulk(conn, &events, rows.clone(), Vec::new()).await?;
+    db::bulk(conn, &choices, rows, Vec::new()).await
 }
 
 fn pair(user: UserId, topic: TopicId) -> Value {

@@ -53,6 +53,7 @@ use url::Url;
 /// When every test begins: a Tuesday at 17:00 UTC, which is a fair hour to write to people from Los Angeles to Berlin.
 pub const START: &str = "2026-06-02T17:00:00Z";
 
+/// How many connections a test's engine has.
 const POOLS: Pools = Pools { connections: 8, acquire_seconds: 30 };
 
 /// How many doorbells one [`TestEnv::run_jobs`] answers before it takes them for an endless ring.

@@ -76,13 +76,12 @@ struct ConsentRow {
 /// # Errors
 /// [`Error::Unavailable`].
 pub(crate) async fn with_consents<C: ConnectionTrait>(conn: &C, rows: Vec<user::Model>) -> Result<Vec<User>> {
-    let ids = rows.iter().map(|row| json!({ "id": row.id.simple().to_string() })).collect();
     let sql = format!(
         "SELECT user_id, channel, state, event_id, updated_at FROM consents
          WHERE user_id IN (SELECT r.id FROM {}) ORDER BY user_id, channel",
         db::rows(conn, 1, "r", &[("id", Kind::Id)])
     );
-    let consents: Vec<ConsentRow> = db::all(conn, &sql, vec![db::json(conn, serde_json::Value::Array(ids))]).await?;
+    let consents: Vec<ConsentRow> = db::all(conn, &sql, vec![db::ids(conn, rows.iter().map(|row| row.id))]).await?;
     let mut by_user: HashMap<Uuid, Vec<ConsentView>> = HashMap::new();
     for row in consents {
         // Without an entry nothing was ever said, so there is no instant to show.

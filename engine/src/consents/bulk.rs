@@ -101,20 +101,22 @@ async fn standings<C: ConnectionTrait>(
     Ok(standings)
 }
 
-/// Locks the rows of `consents` of these people, in the order of their ids, and reads them.
-async fn lock_rows<C: ConnectionTrait>(conn: &C, people: impl IntoIterator<Item = UserId>) -> Result<Vec<Row>> {
+/// The rows of `consents` of these people; `lock` is one of `db`'s or empty, and takes them in the order of their ids.
+async fn read<C: ConnectionTrait>(
+    conn: &C,
+    people: impl IntoIterator<Item = UserId>,
+    lock: &'static str,
+) -> Result<Vec<Row>> {
     let people: BTreeSet<UserId> = people.into_iter().collect();
     if people.is_empty() {
         return Ok(Vec::new());
     }
-    let people = people.iter().map(|user| json!({ "id": user.0.simple().to_string() })).collect();
     let sql = format!(
         "SELECT user_id, channel, state, stops, event_id FROM consents
-         WHERE user_id IN (SELECT r.id FROM {}) ORDER BY user_id, channel{}",
-        db::rows(conn, 1, "r", &[("id", Kind::Id)]),
-        db::lock(conn)
+         WHERE user_id IN (SELECT r.id FROM {}) ORDER BY user_id, channel{lock}",
+        db::rows(conn, 1, "r", &[("id", Kind::Id)])
     );
-    db::all(conn, &sql, vec![db::json(conn, Value::Array(people))]).await
+    db::all(conn, &sql, vec![db::ids(conn, people.iter().map(|user| user.0))]).await
 }
 
 /// Where people stand on each channel, to look at: nothing is locked.
@@ -125,16 +127,7 @@ pub(crate) async fn standing_of<C: ConnectionTrait>(
     conn: &C,
     people: impl IntoIterator<Item = UserId>,
 ) -> Result<BTreeMap<(UserId, Channel), Folded>> {
-    let people: BTreeSet<UserId> = people.into_iter().collect();
-    if people.is_empty() {
-        return Ok(BTreeMap::new());
-    }
-    let people = people.iter().map(|user| json!({ "id": user.0.simple().to_string() })).collect();
-    let sql = format!(
-        "SELECT user_id, channel, state, stops, event_id FROM consents WHERE user_id IN (SELECT r.id FROM {})",
-        db::rows(conn, 1, "r", &[("id", Kind::Id)])
-    );
-    let rows: Vec<Row> = db::all(conn, &sql, vec![db::json(conn, Value::Array(people))]).await?;
+    let rows = read(conn, people, "").await?;
     rows.into_iter().map(|row| Ok(((UserId(row.user_id), row.channel.parse()?), row.folded()?))).collect()
 }
 
@@ -143,14 +136,14 @@ pub(crate) async fn standing_of<C: ConnectionTrait>(
 /// # Errors
 /// [`Error::Unavailable`].
 pub(crate) async fn lock_people<C: ConnectionTrait>(conn: &C, people: impl IntoIterator<Item = UserId>) -> Result<()> {
-    lock_rows(conn, people).await.map(|_| ())
+    read(conn, people, db::lock(conn)).await.map(|_| ())
 }
 
 async fn lock<C: ConnectionTrait>(
     conn: &C,
     people: impl IntoIterator<Item = UserId>,
 ) -> Result<BTreeMap<(UserId, Channel), Standing>> {
-    let rows = lock_rows(conn, people).await?;
+    let rows = read(conn, people, db::lock(conn)).await?;
     rows.into_iter()
         .map(|row| {
             let standing = Standing { folded: row.folded()?, latest: row.event_id, touched: false, new: false };
@@ -160,9 +153,6 @@ async fn lock<C: ConnectionTrait>(
 }
 
 async fn insert<C: ConnectionTrait>(conn: &C, events: Vec<Value>) -> Result<()> {
-    if events.is_empty() {
-        return Ok(());
-    }
     let columns = [
         ("id", Kind::Id),
         ("user_id", Kind::Id),
@@ -178,8 +168,7 @@ async fn insert<C: ConnectionTrait>(conn: &C, events: Vec<Value>) -> Result<()> 
          SELECT r.id, r.user_id, r.channel, NULL, r.kind, r.source, r.sender, r.evidence, r.at FROM {}",
         db::rows(conn, 1, "r", &columns)
     );
-    db::exec(conn, &sql, vec![db::json(conn, Value::Array(events))]).await?;
-    Ok(())
+    db::bulk(conn, &sql, events, Vec::new()).await
 }
 
 /// The columns of `consents`.
@@ -193,22 +182,15 @@ const COLUMNS: [(&str, Kind); 6] = [
 ];
 
 async fn begin_many<C: ConnectionTrait>(conn: &C, rows: Vec<Value>) -> Result<()> {
-    if rows.is_empty() {
-        return Ok(());
-    }
     let sql = format!(
         "INSERT INTO consents (user_id, channel, state, stops, event_id, updated_at)
          SELECT r.user_id, r.channel, r.state, r.stops, r.event_id, r.at FROM {}",
         db::rows(conn, 1, "r", &COLUMNS)
     );
-    db::exec(conn, &sql, vec![db::json(conn, Value::Array(rows))]).await?;
-    Ok(())
+    db::bulk(conn, &sql, rows, Vec::new()).await
 }
 
 async fn update<C: ConnectionTrait>(conn: &C, rows: Vec<Value>) -> Result<()> {
-    if rows.is_empty() {
-        return Ok(());
-    }
     // Only a state that moved has a new instant: a repeated STOP is in the ledger, and changed nothing here.
     let sql = format!(
         "UPDATE consents AS c SET state = r.state, stops = r.stops, event_id = r.event_id,
@@ -216,6 +198,5 @@ async fn update<C: ConnectionTrait>(conn: &C, rows: Vec<Value>) -> Result<()> {
          FROM {} WHERE c.user_id = r.user_id AND c.channel = r.channel",
         db::rows(conn, 1, "r", &COLUMNS)
     );
-    db::exec(conn, &sql, vec![db::json(conn, Value::Array(rows))]).await?;
-    Ok(())
+    db::bulk(conn, &sql, rows, Vec::new()).await
 }

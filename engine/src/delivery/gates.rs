@@ -22,7 +22,7 @@ use domain::{
     zone::{Zone, jurisdiction, zones_of},
 };
 use sea_orm::{ConnectionTrait, FromQueryResult};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::collections::HashMap;
 use uuid::Uuid;
 
@@ -131,7 +131,7 @@ async fn read_consents<C: ConnectionTrait>(
             "SELECT user_id, state, event_id FROM consents
              WHERE channel = $2 AND user_id IN (SELECT id FROM {table}) ORDER BY user_id{lock}"
         ),
-        vec![db::json(conn, ids(users)), channel.as_str().into()],
+        vec![ids(conn, users), channel.as_str().into()],
     )
     .await?;
     Ok(rows.into_iter().map(|row| (row.user_id, row)).collect())
@@ -148,17 +148,13 @@ async fn read_users<C: ConnectionTrait>(conn: &C, context: &Context, users: &[Us
              LEFT JOIN subscriptions s ON s.user_id = u.id AND s.topic_id = $2
              LEFT JOIN whatsapp_windows w ON w.user_id = u.id AND w.sender = $3"
         ),
-        vec![
-            db::json(conn, ids(users)),
-            context.topic.as_ref().map(|topic| topic.id).into(),
-            context.sender.clone().into(),
-        ],
+        vec![ids(conn, users), context.topic.as_ref().map(|topic| topic.id).into(), context.sender.clone().into()],
     )
     .await
 }
 
-fn ids(users: &[UserId]) -> Value {
-    users.iter().map(|user| json!({ "id": user.0.simple().to_string() })).collect()
+fn ids<C: ConnectionTrait>(conn: &C, users: &[UserId]) -> sea_orm::Value {
+    db::ids(conn, users.iter().map(|user| user.0))
 }
 
 fn address(row: &UserRow, channel: Channel) -> Option<String> {

@@ -314,10 +314,9 @@ impl<'a> Writes<'a> {
             consequences::apply(engine, tx, self.context.channel, *user, Some(address), *code).await?;
         }
         if !finished.is_empty() {
-            let ids = finished.iter().map(|id| json!({ "id": id.simple().to_string() }));
             let table = db::rows(tx, 1, "r", &[("id", Kind::Id)]);
             let sql = format!("DELETE FROM claims WHERE id IN (SELECT id FROM {table})");
-            db::exec(tx, &sql, vec![db::json(tx, ids.collect())]).await?;
+            db::exec(tx, &sql, vec![db::ids(tx, finished.iter().copied())]).await?;
         }
         if let Some((code, class)) = self.stop {
             stop_campaign(engine, tx, self.context.id, code, class).await?;

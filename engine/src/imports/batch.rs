@@ -3,6 +3,7 @@
 use super::{
     ImportRecord,
     people::{Effect, Joined, Known, People, Person, Snapshot},
+    stored,
 };
 use crate::{
     Engine, Error, Result, consents,
@@ -16,7 +17,7 @@ use domain::{
     consent::{ConsentKind, ConsentSource, ConsentState, Folded, Unmoved},
     filter::AttributeKind,
     ids::{ImportId, TopicId, UserId},
-    import::{CleanRow, Field, ImportReport, ImportStatus, Profile, Repair, RowError, RowReason},
+    import::{CleanRow, Field, ImportReport, ImportStatus, Repair, RowError, RowReason},
     phone::{Channel, Phone},
 };
 use sea_orm::ConnectionTrait;
@@ -157,11 +158,11 @@ impl Context<'_> {
         let ids = rows.iter().filter_map(|(_, row)| row.profile.whatsapp_id.as_deref()).collect();
         let mut found: BTreeMap<Uuid, user::Model> = BTreeMap::new();
         for (column, texts) in [("phone", phones), ("whatsapp_id", ids)] {
-            found.extend(at_addresses(conn, column, texts).await?.into_iter().map(|row| (row.id, row)));
+            found.extend(stored::at_addresses(conn, column, texts).await?.into_iter().map(|row| (row.id, row)));
         }
         let merged: Vec<Uuid> = found.values().filter_map(|row| row.merged_into).collect();
         found.retain(|_, row| row.merged_into.is_none());
-        found.extend(by_id(conn, &merged, "").await?.into_iter().map(|row| (row.id, row)));
+        found.extend(stored::by_id(conn, merged, "").await?.into_iter().map(|row| (row.id, row)));
         let found: Vec<user::Model> = found.into_values().collect();
         let touched = match self.mode {
             Mode::Apply => self.touched(conn, &found).await?,
@@ -170,8 +171,8 @@ impl Context<'_> {
         let mut known: Vec<Known> = found
             .into_iter()
             .map(|row| {
-                let (id, snapshot) = (row.id, snapshot(row)?);
-                let Snapshot { phone, profile } = snapshot;
+                let id = row.id;
+                let Snapshot { phone, profile } = stored::snapshot(row)?;
                 Ok(Known { id, phone, profile, exists: true, touched: touched.contains(&id) })
             })
             .collect::<Result<_>>()?;
@@ -186,45 +187,38 @@ impl Context<'_> {
     async fn hold<C: ConnectionTrait>(&self, conn: &C, people: &[Person]) -> Result<()> {
         let changes = |person: &&Person| person.known && (person.changed || !person.topics.is_empty());
         let before: BTreeMap<Uuid, &Person> = people.iter().filter(changes).map(|person| (person.id, person)).collect();
-        let ids: Vec<Uuid> = before.keys().copied().collect();
-        let held = by_id(conn, &ids, db::lock(conn)).await?;
-        let count = held.len();
+        let held = stored::by_id(conn, before.keys().copied().collect(), db::lock(conn)).await?;
+        // One who is gone, or was merged into another, is not among them.
+        let mut as_read = held.len() == before.len();
         for row in held {
-            let (id, merged) = (row.id, row.merged_into.is_some());
-            let now = snapshot(row)?;
-            if merged || before.get(&id).is_some_and(|person| person.before.as_ref() != Some(&now)) {
-                return Err(changed_meanwhile());
-            }
+            let person = before.get(&row.id);
+            let now = stored::snapshot(row)?;
+            as_read &= person.is_some_and(|person| person.before.as_ref() == Some(&now));
         }
-        if count == ids.len() { Ok(()) } else { Err(changed_meanwhile()) }
+        if as_read { Ok(()) } else { Err(changed_meanwhile()) }
     }
 
     /// Whom earlier batches of this import had rows of.
     async fn touched<C: ConnectionTrait>(&self, conn: &C, found: &[user::Model]) -> Result<HashSet<Uuid>> {
-        let ids = found.iter().map(|row| json!({ "id": row.id.simple().to_string() })).collect();
+        let ids = db::ids(conn, found.iter().map(|row| row.id));
         let sql = format!(
             "SELECT user_id FROM import_rows WHERE import_id = $1 AND user_id IN (SELECT r.id FROM {})",
             db::rows(conn, 2, "r", &[("id", Kind::Id)])
         );
-        let rows: Vec<Touched> =
-            db::all(conn, &sql, vec![self.import.id.into(), db::json(conn, Value::Array(ids))]).await?;
+        let rows: Vec<Touched> = db::all(conn, &sql, vec![self.import.id.into(), ids]).await?;
         Ok(rows.into_iter().map(|row| row.user_id).collect())
     }
 
     async fn write_people<C: ConnectionTrait>(&self, conn: &C, people: &[Person]) -> Result<()> {
+        let at = db::instant(self.engine.clock.now());
         let of = |effect| {
             let these = people.iter().filter(|person| person.effect() == effect);
-            these.map(|person| self.user_json(person)).collect::<Vec<Value>>()
+            these.map(|person| stored::row(person.id, person.phone.as_ref(), &person.profile, &at)).collect()
         };
         let (new, changed) = (of(Effect::Created), of(Effect::Updated));
-        let users = db::rows(conn, 1, "r", &USER_COLUMNS);
-        // No ON CONFLICT: whoever appeared since the look-up makes this fail, and the batch is done again with them known.
-        let insert = format!(
-            "INSERT INTO users (id, phone, whatsapp_id, name, locale, zone, attributes, created_at, updated_at)
-             SELECT r.id, r.phone, r.whatsapp_id, r.name, r.locale, r.zone, r.attributes, r.at, r.at FROM {users}"
-        );
-        bulk(conn, &insert, &new, &[]).await?;
-        update_users(conn, &changed).await
+        // Whoever appeared since the look-up makes this fail, and the batch is done again with them known.
+        stored::insert(conn, new).await?;
+        stored::update(conn, changed).await
     }
 
     /// What undoing the import needs to know of each person. Someone of an earlier batch keeps the values before that.
@@ -264,15 +258,7 @@ impl Context<'_> {
                  raised = import_rows.raised | excluded.raised",
             db::rows(conn, 1, "r", &columns)
         );
-        bulk(conn, &sql, &marks, &[self.import.id]).await
-    }
-
-    fn user_json(&self, person: &Person) -> Value {
-        json!({
-            "id": person.id.simple().to_string(), "phone": person.phone, "whatsapp_id": person.profile.whatsapp_id,
-            "name": person.profile.name, "locale": person.profile.locale, "zone": person.profile.zone,
-            "attributes": person.profile.attributes, "at": db::instant(self.engine.clock.now()),
-        })
+        db::bulk(conn, &sql, marks, values![self.import.id]).await
     }
 
     /// Records what the file says of consent, and answers on which channels it raised whose: 1 for SMS, 2 for WhatsApp.
@@ -402,7 +388,7 @@ impl Context<'_> {
              SELECT $2, r.line, r.part, r.reason, r.message, r.field, r.raw FROM {}",
             db::rows(conn, 1, "r", &columns)
         );
-        bulk(conn, &sql, &rows, &[self.import.id]).await
+        db::bulk(conn, &sql, rows, values![self.import.id]).await
     }
 
     /// What the file calls a column, or its number where the header has no name for it.
@@ -412,28 +398,6 @@ impl Context<'_> {
             None => format!("column {}", column + 1),
         }
     }
-}
-
-/// What an import can set of a person.
-const USER_COLUMNS: [(&str, Kind); 8] = [
-    ("id", Kind::Id),
-    ("phone", Kind::Text),
-    ("whatsapp_id", Kind::Text),
-    ("name", Kind::Text),
-    ("locale", Kind::Text),
-    ("zone", Kind::Text),
-    ("attributes", Kind::Json),
-    ("at", Kind::Time),
-];
-
-/// Writes people as these rows have them.
-pub(super) async fn update_users<C: ConnectionTrait>(conn: &C, rows: &[Value]) -> Result<()> {
-    let sql = format!(
-        "UPDATE users AS u SET phone = r.phone, whatsapp_id = r.whatsapp_id, name = r.name, locale = r.locale,
-             zone = r.zone, attributes = r.attributes, updated_at = r.at FROM {} WHERE u.id = r.id",
-        db::rows(conn, 1, "r", &USER_COLUMNS)
-    );
-    bulk(conn, &sql, rows, &[]).await
 }
 
 /// Consent to SMS was recorded.
@@ -475,58 +439,9 @@ fn changed_meanwhile() -> Error {
     Error::conflict("someone of this batch was changed meanwhile")
 }
 
-/// The people at these addresses, merged ones too.
-async fn at_addresses<C: ConnectionTrait>(conn: &C, column: &str, texts: BTreeSet<&str>) -> Result<Vec<user::Model>> {
-    if texts.is_empty() {
-        return Ok(Vec::new());
-    }
-    let texts = texts.into_iter().map(|text| json!({ "text": text })).collect();
-    let sql = format!(
-        "SELECT u.* FROM users u WHERE u.{column} IN (SELECT r.text FROM {})",
-        db::rows(conn, 1, "r", &[("text", Kind::Text)])
-    );
-    db::all(conn, &sql, vec![db::json(conn, Value::Array(texts))]).await
-}
-
-/// The people with these ids, in the order of the ids.
-async fn by_id<C: ConnectionTrait>(conn: &C, ids: &[Uuid], lock: &str) -> Result<Vec<user::Model>> {
-    if ids.is_empty() {
-        return Ok(Vec::new());
-    }
-    let ids = ids.iter().map(|id| json!({ "id": id.simple().to_string() })).collect();
-    let sql = format!(
-        "SELECT u.* FROM users u WHERE u.id IN (SELECT r.id FROM {}) ORDER BY u.id{lock}",
-        db::rows(conn, 1, "r", &[("id", Kind::Id)])
-    );
-    db::all(conn, &sql, vec![db::json(conn, Value::Array(ids))]).await
-}
-
-fn snapshot(row: user::Model) -> Result<Snapshot> {
-    Ok(Snapshot {
-        phone: row.phone.as_deref().map(Phone::parse_e164).transpose().map_err(Error::internal)?,
-        profile: Profile {
-            whatsapp_id: row.whatsapp_id,
-            name: row.name,
-            locale: row.locale,
-            zone: row.zone,
-            attributes: serde_json::from_value(row.attributes)?,
-        },
-    })
-}
-
 #[derive(sea_orm::FromQueryResult)]
 struct Touched {
     user_id: Uuid,
-}
-
-pub(super) async fn bulk<C: ConnectionTrait>(conn: &C, sql: &str, rows: &[Value], more: &[Uuid]) -> Result<()> {
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let mut values = vec![db::json(conn, Value::Array(rows.to_vec()))];
-    values.extend(more.iter().map(|id| sea_orm::Value::from(*id)));
-    db::exec(conn, sql, values).await?;
-    Ok(())
 }
 
 /// The part of a refused row that is kept: its beginning, without NUL, which PostgreSQL's text cannot hold.

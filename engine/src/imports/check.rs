@@ -1,7 +1,7 @@
 //! The check of a file: every row judged as it would go in, and nothing written but the report.
 
 use super::{
-    batch::{Context, Row, bulk},
+    batch::{Context, Row},
     people::{Known, Person, Snapshot},
 };
 use crate::{
@@ -95,7 +95,7 @@ impl Context<'_> {
              ON CONFLICT (import_id, address) DO NOTHING",
             db::rows(conn, 1, "r", &[("address", Kind::Text)])
         );
-        bulk(conn, &sql, &met, &[self.import.id]).await
+        db::bulk(conn, &sql, met, values![self.import.id]).await
     }
 
     fn note_findings(&self, rows: &[Row], report: &mut ImportReport) {

@@ -3,9 +3,10 @@
 
 use super::{
     ImportRecord,
-    batch::{RAISED_SMS, RAISED_WHATSAPP, bulk, update_users},
+    batch::{RAISED_SMS, RAISED_WHATSAPP},
     began, load,
     people::Snapshot,
+    stored,
 };
 use crate::{
     Actor, Engine, Error, Result,
@@ -13,7 +14,6 @@ use crate::{
     audit::{self, Act},
     consents::{self, Entry},
     db::{self, Kind, Tx},
-    entity::user,
     values,
 };
 use chrono::{DateTime, Utc};
@@ -22,7 +22,7 @@ use domain::{
     ids::{ImportId, UserId},
     import::{ImportReport, ImportStatus, ImportView},
     operator::Operation,
-    phone::{Channel, Phone},
+    phone::Channel,
 };
 use sea_orm::FromQueryResult;
 use serde_json::{Value, json};
@@ -150,8 +150,8 @@ struct Person {
 
 /// Removes those to whom nothing happened since the import. Their entries in the ledger stay.
 async fn remove(tx: &Tx, created: impl Iterator<Item = Uuid>, ended_at: DateTime<Utc>) -> Result<HashSet<Uuid>> {
-    let ids: Vec<Value> = created.map(|id| json!({ "id": id.simple().to_string() })).collect();
-    if ids.is_empty() {
+    let created: Vec<Uuid> = created.collect();
+    if created.is_empty() {
         return Ok(HashSet::new());
     }
     let untouched = format!(
@@ -164,12 +164,13 @@ async fn remove(tx: &Tx, created: impl Iterator<Item = Uuid>, ended_at: DateTime
                            AND e.kind <> 'withdraw')",
         db::rows(tx, 1, "r", &[("id", Kind::Id)])
     );
-    let gone: Vec<Person> = db::all(tx, &untouched, vec![db::json(tx, Value::Array(ids)), ended_at.into()]).await?;
+    let gone: Vec<Person> = db::all(tx, &untouched, vec![db::ids(tx, created), ended_at.into()]).await?;
     let gone: HashSet<Uuid> = gone.into_iter().map(|person| person.id).collect();
-    let ids: Vec<Value> = gone.iter().map(|id| json!({ "id": id.simple().to_string() })).collect();
+    let ids = db::ids(tx, gone.iter().copied());
     let table = db::rows(tx, 1, "r", &[("id", Kind::Id)]);
     for (name, column) in [("subscriptions", "user_id"), ("consents", "user_id"), ("users", "id")] {
-        bulk(tx, &format!("DELETE FROM {name} WHERE {column} IN (SELECT r.id FROM {table})"), &ids, &[]).await?;
+        let sql = format!("DELETE FROM {name} WHERE {column} IN (SELECT r.id FROM {table})");
+        db::exec(tx, &sql, vec![ids.clone()]).await?;
     }
     Ok(gone)
 }
@@ -183,47 +184,22 @@ async fn restore(engine: &Engine, tx: &Tx, marks: &[Mark]) -> Result<usize> {
             changes.insert(mark.user_id, pair);
         }
     }
-    if changes.is_empty() {
-        return Ok(0);
-    }
-    let ids = changes.keys().map(|id| json!({ "id": id.simple().to_string() })).collect();
-    let sql = format!(
-        "SELECT u.* FROM users u WHERE u.id IN (SELECT r.id FROM {}) AND u.merged_into IS NULL ORDER BY u.id{}",
-        db::rows(tx, 1, "r", &[("id", Kind::Id)]),
-        db::lock(tx)
-    );
-    let rows: Vec<user::Model> = db::all(tx, &sql, vec![db::json(tx, Value::Array(ids))]).await?;
     let at = db::instant(engine.clock.now());
     let mut written = Vec::new();
-    for row in rows {
-        let Some((before, after)) = changes.get(&row.id) else { continue };
-        let is = snapshot(&row)?;
+    for row in stored::by_id(tx, changes.keys().copied().collect(), db::lock(tx)).await? {
+        let id = row.id;
+        let Some((before, after)) = changes.get(&id) else { continue };
+        let is = stored::snapshot(row)?;
         let back = put_back(&is, before, after);
         // Without an address nobody is left to speak of.
         if back == is || back.phone.is_none() && back.profile.whatsapp_id.is_none() {
             continue;
         }
-        written.push(json!({
-            "id": row.id.simple().to_string(), "phone": back.phone, "whatsapp_id": back.profile.whatsapp_id,
-            "name": back.profile.name, "locale": back.profile.locale, "zone": back.profile.zone,
-            "attributes": back.profile.attributes, "at": at,
-        }));
+        written.push(stored::row(id, back.phone.as_ref(), &back.profile, &at));
     }
-    update_users(tx, &written).await?;
-    Ok(written.len())
-}
-
-fn snapshot(row: &user::Model) -> Result<Snapshot> {
-    Ok(Snapshot {
-        phone: row.phone.as_deref().map(Phone::parse_e164).transpose().map_err(Error::internal)?,
-        profile: domain::import::Profile {
-            whatsapp_id: row.whatsapp_id.clone(),
-            name: row.name.clone(),
-            locale: row.locale.clone(),
-            zone: row.zone.clone(),
-            attributes: serde_json::from_value(row.attributes.clone())?,
-        },
-    })
+    let restored = written.len();
+    stored::update(tx, written).await?;
+    Ok(restored)
 }
 
 /// How someone is with each value put back that the import changed and nobody has changed since.
@@ -267,13 +243,12 @@ async fn withdraw(engine: &Engine, tx: &Tx, import: &ImportRecord, marks: &[Mark
     if raised.is_empty() {
         return Ok(());
     }
-    let ids = raised.keys().map(|id| json!({ "id": id.simple().to_string() })).collect();
     let sql = format!(
         "SELECT c.user_id, c.channel FROM consents c JOIN consent_events e ON e.id = c.event_id
          WHERE c.user_id IN (SELECT r.id FROM {}) AND c.state = 'opted_in' AND e.source = 'import'",
         db::rows(tx, 1, "r", &[("id", Kind::Id)])
     );
-    let standing: Vec<Raised> = db::all(tx, &sql, vec![db::json(tx, Value::Array(ids))]).await?;
+    let standing: Vec<Raised> = db::all(tx, &sql, vec![db::ids(tx, raised.keys().copied())]).await?;
     let evidence = format!("the import of \"{}\" was undone", import.file_name);
     let mut entries = Vec::new();
     for row in standing {

@@ -135,7 +135,7 @@ pub fn source(code: i32) -> String {
 mod tests {
     use super::*;
 
-    /// TWILIO.md 8.
+    /// TWILIO.md 8, and what else the simulator answers with.
     const EXPECTED: &[(Class, &[i32])] = &[
         (Class::OptedOut, &[21610, 63014, 63033]),
         (Class::AddressUnusable, &[21211, 21214, 21217, 21614, 21635, 21266, 30005, 30006, 63003, 63024]),

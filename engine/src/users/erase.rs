@@ -50,8 +50,7 @@ pub async fn remove(engine: &Engine, actor: &Actor, id: UserId, after: After) ->
     if after == After::Suppress {
         suppress(engine, &tx, &rows).await?;
     }
-    let people: Vec<Value> = rows.iter().map(|row| json!({ "id": row.id.simple().to_string() })).collect();
-    let people = db::json(&tx, Value::Array(people));
+    let people = db::ids(&tx, rows.iter().map(|row| row.id));
     let payloads = payloads(engine, &tx, &people).await?;
     forget_files(&tx, &rows, &people).await?;
     let table = db::rows(&tx, 1, "r", &[("id", Kind::Id)]);
@@ -119,8 +118,7 @@ async fn payloads<C: ConnectionTrait>(engine: &Engine, conn: &C, people: &sea_or
     );
     let found: Vec<EventId> = db::all(conn, &sql, vec![people.clone()]).await?;
     let count = found.len() as u64;
-    let ids: Vec<Value> = found.iter().map(|row| json!({ "id": row.id.simple().to_string() })).collect();
-    let ids = db::json(conn, Value::Array(ids));
+    let ids = db::ids(conn, found.iter().map(|row| row.id));
     db::exec(
         conn,
         &format!(
