@@ -1,5 +1,6 @@
 //! Demo data: made-up people who agreed to hear from us, and campaigns ready to launch. It all goes through the engine's
-//! use cases, is the same each time, and doing it again changes nothing.
+//! use cases, and doing it again changes nothing. Everyone lives where it is day at the first start: a campaign that a
+//! newcomer launches then runs to its end, whatever the hour.
 //!
 //! The numbers are of exchange 555 of North America, as in films. (Other countries keep whole ranges for films and books,
 //! and an import refuses those: nobody can have such a number.) They only ever meet the simulator: with Twilio's keys
@@ -7,6 +8,7 @@
 
 use anyhow::{Context as _, Result, bail, ensure};
 use bytes::Bytes;
+use chrono::{DateTime, Timelike as _, Utc};
 use domain::{
     campaign::{Audience, CampaignForm},
     ids::{TemplateId, TopicId},
@@ -15,6 +17,7 @@ use domain::{
     phone::Channel,
     template::TemplateForm,
     topic::{TopicForm, TopicKind},
+    zone::{self, Zone},
 };
 use engine::{Actor, Doorbell, Engine, campaigns, imports, jobs, segments, senders, templates, topics};
 use futures::stream;
@@ -30,8 +33,10 @@ const RUNS_MAX: usize = 1_000;
 
 /// Area codes of North America.
 const AREAS: [&str; 11] = ["202", "206", "212", "303", "305", "312", "415", "416", "418", "514", "604"];
-/// Where people live, whatever their number says: around the world, so that it is day for many of them at any hour.
-const CITIES: [(&str, &str, &str); 13] = [
+/// A city, its time zone, and a language of it.
+type City = (&'static str, &'static str, &'static str);
+/// Where people may live, whatever their number says: around the world, so that it is day somewhere at any hour.
+const CITIES: [City; 13] = [
     ("San Francisco", "America/Los_Angeles", "en-US"),
     ("New York", "America/New_York", "en-US"),
     ("Montréal", "America/Toronto", "fr-CA"),
@@ -46,6 +51,8 @@ const CITIES: [(&str, &str, &str); 13] = [
     ("Tokyo", "Asia/Tokyo", "ja-JP"),
     ("Sydney", "Australia/Sydney", "en-AU"),
 ];
+/// The hours of the day at which nobody's quiet hours are near, by the clock on the wall.
+const DAY_HOURS: std::ops::Range<u32> = 9..17;
 const FIRST: [&str; 20] = [
     "Ada",
     "Alan",
@@ -143,9 +150,11 @@ async fn people(engine: &Engine, actor: &Actor) -> Result<()> {
     if known.rows.iter().any(|import| import.file_name == FILE && import.status == ImportStatus::Completed) {
         return Ok(());
     }
+    let cities = cities_by_day(engine.clock.now())?;
     let head = "phone,name,locale,zone,city,plan,points,consent_sms,consent_whatsapp,topics\n".to_owned();
-    let rows = (0..PEOPLE.div_ceil(CHUNK_ROWS))
-        .map(|chunk| (chunk * CHUNK_ROWS..PEOPLE.min((chunk + 1) * CHUNK_ROWS)).map(row).collect::<String>());
+    let rows = (0..PEOPLE.div_ceil(CHUNK_ROWS)).map(|chunk| {
+        (chunk * CHUNK_ROWS..PEOPLE.min((chunk + 1) * CHUNK_ROWS)).map(|n| row(n, &cities)).collect::<String>()
+    });
     let chunks: Vec<io::Result<Bytes>> = std::iter::once(head).chain(rows).map(|text| Ok(Bytes::from(text))).collect();
     let import = imports::create(engine, actor, FILE, stream::iter(chunks)).await?;
     let options = ImportOptions {
@@ -190,11 +199,23 @@ fn mapping() -> Mapping {
     Mapping { columns: columns.into_iter().map(Some).collect() }
 }
 
-/// The n-th person, from 0. Of ten, eight agreed to SMS, one said nothing and one refused; about half agreed to WhatsApp.
-fn row(n: usize) -> String {
+/// The cities where it is day.
+fn cities_by_day(now: DateTime<Utc>) -> Result<Vec<City>> {
+    let mut cities = Vec::new();
+    for city in CITIES {
+        if DAY_HOURS.contains(&zone::local(now, &Zone::parse(city.1)?).hour()) {
+            cities.push(city);
+        }
+    }
+    ensure!(!cities.is_empty(), "it is night in all cities");
+    Ok(cities)
+}
+
+/// The n-th person, from 0, of these cities. Of ten, eight agreed to SMS, one said nothing and one refused; about half agreed to WhatsApp.
+fn row(n: usize, cities: &[City]) -> String {
     // From 0200 on: the simulator's own senders are below.
     let phone = format!("+1{}555{:04}", AREAS[n % AREAS.len()], 200 + n / AREAS.len());
-    let (city, zone, locale) = CITIES[n % CITIES.len()];
+    let (city, zone, locale) = cities[n % cities.len()];
     // The parts are taken by numbers that share no factor, so that names, plans and consents mix.
     let name = format!("{} {}", FIRST[n % FIRST.len()], LAST[(n / 3) % LAST.len()]);
     let plan = PLANS[(n / 7) % PLANS.len()];
@@ -259,12 +280,23 @@ async fn campaign(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::{phone, zone::Zone};
+    use chrono::TimeDelta;
+    use domain::phone;
     use std::collections::HashSet;
 
     #[test]
+    fn at_any_hour_it_is_day_somewhere() {
+        for start in ["2026-01-10T00:10:00Z", "2026-07-10T00:50:00Z"] {
+            let start: DateTime<Utc> = start.parse().unwrap();
+            for hours in 0..24 {
+                assert!(cities_by_day(start + TimeDelta::hours(hours)).is_ok(), "{start} + {hours} h");
+            }
+        }
+    }
+
+    #[test]
     fn every_person_has_a_number_of_their_own_that_could_be_one() {
-        let rows: Vec<String> = (0..PEOPLE).map(row).collect();
+        let rows: Vec<String> = (0..PEOPLE).map(|n| row(n, &CITIES)).collect();
         let numbers: HashSet<&str> = rows.iter().filter_map(|row| row.split(',').next()).collect();
         assert_eq!(numbers.len(), PEOPLE);
         for number in &numbers {
