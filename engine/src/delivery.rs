@@ -126,6 +126,7 @@ async fn claim_and_send(
         drop(engine.slots.in_flight.acquire_many(least).await);
         let free = engine.slots.in_flight.available_permits().max(least as usize);
         let wanted = engine.limits.claim_rows.min(u32::try_from(free).unwrap_or(u32::MAX));
+        engine.rates.adjust(&keys, pace.lost().into()).await?;
         let (granted, start) = match engine.rates.take(&keys, wanted).await? {
             Grant::Granted { units, in_us } => (units, Instant::now() + Duration::from_micros(in_us)),
             Grant::Wait(us) => {
@@ -146,8 +147,7 @@ async fn claim_and_send(
                     let (engine, context, settler, pace) =
                         (engine.clone(), context.clone(), settler.clone(), pace.clone());
                     sends.spawn(async move {
-                        Pace::wait(turn).await;
-                        send::send(&engine, &context, outgoing, &pace, &settler).await;
+                        send::send(&engine, &context, outgoing, turn, &pace, &settler).await;
                     });
                 }
                 if granted < wanted {

@@ -29,13 +29,41 @@ impl Turns {
     }
 }
 
+/// The turns as they were used.
+#[derive(Debug)]
+struct Used {
+    turns: Turns,
+    /// By how much the latest message missed its turn.
+    late: Duration,
+    /// How much of that was charged to the rate.
+    charged: Duration,
+}
+
+impl Used {
+    /// When a message of so many units that had this turn may leave.
+    fn leave(&mut self, now: Instant, turn: Instant, units: u32) -> Instant {
+        let leaves = self.turns.take(now, units);
+        self.late = leaves.saturating_duration_since(turn);
+        leaves
+    }
+
+    /// The units whose time passed unused since the last call.
+    fn lost(&mut self) -> u32 {
+        let rose = self.late.saturating_sub(self.charged);
+        let units = rose.as_micros().checked_div(self.turns.gap.as_micros()).unwrap_or(0);
+        let units = u32::try_from(units).unwrap_or(u32::MAX);
+        // What is less than a unit is charged when it has grown to one.
+        self.charged = (self.charged + self.turns.gap * units).min(self.late);
+        units
+    }
+}
+
 /// The pace of one run. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(super) struct Pace {
     /// The turns as the rate gave them out.
     granted: Turns,
-    /// The turns as they were used.
-    used: Arc<Mutex<Turns>>,
+    used: Arc<Mutex<Used>>,
 }
 
 impl Pace {
@@ -43,7 +71,8 @@ impl Pace {
     pub fn of(keys: &[Key]) -> Self {
         let gap_us = keys.iter().map(|key| key.limit.gap_us()).max().unwrap_or(0);
         let turns = Turns { gap: Duration::from_micros(gap_us), next: None };
-        Self { granted: turns, used: Arc::new(Mutex::new(turns)) }
+        let used = Used { turns, late: Duration::ZERO, charged: Duration::ZERO };
+        Self { granted: turns, used: Arc::new(Mutex::new(used)) }
     }
 
     /// The turn of the next message of a grant whose first turn is at `start`.
@@ -59,12 +88,18 @@ impl Pace {
     }
 
     /// Waits, where many were kept from their turns and all could leave now, until this one may.
-    pub async fn line_up(&self, units: u32) {
+    pub async fn line_up(&self, turn: Instant, units: u32) {
         let now = Instant::now();
-        let turn = self.used.lock().unwrap_or_else(PoisonError::into_inner).take(now, units);
-        if turn > now + SLACK {
-            tokio::time::sleep_until(turn.into()).await;
+        let leaves = self.used.lock().unwrap_or_else(PoisonError::into_inner).leave(now, turn, units);
+        if leaves > now + SLACK {
+            tokio::time::sleep_until(leaves.into()).await;
         }
+    }
+
+    /// The units whose time passed unused since the last call, because messages missed their turns: they leave in the time
+    /// of others, in this process or another, so that the rate must have that much less to give.
+    pub fn lost(&self) -> u32 {
+        self.used.lock().unwrap_or_else(PoisonError::into_inner).lost()
     }
 }
 
@@ -92,7 +127,26 @@ mod tests {
     fn those_that_were_kept_from_their_turns_do_not_leave_all_at_once() {
         let pace = Pace::of(&[key(100)]);
         let now = Instant::now();
-        let turns: Vec<u128> = (0..4).map(|_| (pace.used.lock().unwrap().take(now, 1) - now).as_millis()).collect();
+        let turns: Vec<u128> =
+            (0..4).map(|_| (pace.used.lock().unwrap().leave(now, now, 1) - now).as_millis()).collect();
         assert_eq!(turns, [0, 10, 20, 30]);
+    }
+
+    #[test]
+    fn time_that_messages_missed_is_charged_once() {
+        let pace = Pace::of(&[key(100)]);
+        let start = Instant::now();
+        let at = |ms: u64| start + Duration::from_millis(ms);
+        let left = |now: u64, turn: u64| {
+            pace.used.lock().unwrap().leave(at(now), at(turn), 1);
+            pace.lost()
+        };
+        assert_eq!(left(0, 0), 0);
+        assert_eq!(left(10, 10), 0, "in its turn");
+        assert_eq!(left(59, 20), 3, "39 ms late: three units of 10 ms");
+        assert_eq!(left(69, 30), 0, "as late as before");
+        assert_eq!(left(81, 40), 1, "41 ms late, of which 30 were charged");
+        assert_eq!(left(100, 100), 0, "in time again");
+        assert_eq!(left(130, 110), 2, "late again");
     }
 }

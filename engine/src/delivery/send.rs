@@ -10,6 +10,7 @@ use crate::{
     Engine,
     provider::{Accepted, SendError},
 };
+use std::time::Instant;
 
 /// How handing one message over ended.
 pub(super) enum Ending {
@@ -19,11 +20,19 @@ pub(super) enum Ending {
     Stale,
 }
 
-/// Hands one message to the provider and passes on how it ended.
-pub(super) async fn send(engine: &Engine, context: &Context, outgoing: Outgoing, pace: &Pace, settler: &Settler) {
+/// Hands one message to the provider in its turn, and passes on how it ended.
+pub(super) async fn send(
+    engine: &Engine,
+    context: &Context,
+    outgoing: Outgoing,
+    turn: Instant,
+    pace: &Pace,
+    settler: &Settler,
+) {
+    Pace::wait(turn).await;
     // The semaphore is never closed; were it, the message would be given back like any that waited too long.
     let permit = engine.slots.in_flight.acquire().await.ok();
-    pace.line_up(outgoing.units).await;
+    pace.line_up(turn, outgoing.units).await;
     // A process that was frozen, or that waited too long for its turn, must not write: the lease may have run out, and
     // somebody else may hold the message.
     let too_old = permit.is_none() || outgoing.claim.committed.elapsed() >= engine.limits.send_timeout;
