@@ -4,7 +4,9 @@ use crate::{
     Engine, Error, Result,
     actor::{Actor, authorize},
     audit::{self, Act},
-    db, values,
+    cells,
+    db::{self, Kind, Rows},
+    values,
 };
 use chrono::{DateTime, Utc};
 use domain::{
@@ -162,18 +164,16 @@ async fn bring_in_line<C: ConnectionTrait>(engine: &Engine, conn: &C, name: &str
             if fitted != value {
                 let mut attributes = row.attributes;
                 attributes[name] = fitted;
-                written.push(json!({ "id": row.id.simple().to_string(), "attributes": attributes }));
+                written.push((row.id, attributes));
             }
         }
         changed += written.len() as u64;
-        if written.is_empty() {
-            continue;
-        }
-        let sql = format!(
-            "UPDATE users AS u SET attributes = r.attributes, updated_at = $2 FROM {} WHERE u.id = r.id",
-            db::rows(conn, 1, "r", &[("id", db::Kind::Id), ("attributes", db::Kind::Json)])
-        );
-        db::exec(conn, &sql, vec![db::json(conn, Value::Array(written)), engine.clock.now().into()]).await?;
+        let columns = [("id", Kind::Id), ("attributes", Kind::Json)];
+        let rows = Rows::of(columns, written, |(id, attributes)| cells![id, attributes]);
+        db::bulk(conn, rows, values![engine.clock.now()], |table| {
+            format!("UPDATE users AS u SET attributes = r.attributes, updated_at = $1 FROM {table} WHERE u.id = r.id")
+        })
+        .await?;
     }
 }
 

@@ -1,9 +1,10 @@
 //! The database: connections, transactions, and the few pieces of SQL that differ between the two.
 //!
 //! Nothing outside this file and its two siblings asks which database it is. Statements use `$1` placeholders, which both
-//! drivers take; bulk statements take one JSON array and unfold it with [`rows`].
+//! drivers take; bulk statements take [`Rows`].
 
 mod postgres;
+mod rows;
 mod sqlite;
 mod turns;
 
@@ -14,6 +15,8 @@ use sea_orm::{
     QueryResult, Statement, TransactionTrait, Value,
 };
 use std::path::PathBuf;
+
+pub use rows::{Kind, Rows};
 
 /// A transaction. Unless it is committed, it is as if it had never been.
 pub struct Tx {
@@ -220,66 +223,39 @@ pub async fn scalar<T: sea_orm::TryGetable, C: ConnectionTrait>(
     row.map(|row| row.try_get::<T>("", "value").map_err(Error::from)).transpose()
 }
 
-/// The type of a column in [`rows`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// A UUID, given as 32 hex digits.
-    Id,
-    /// A whole number.
-    Int,
-    /// A small whole number.
-    Small,
-    /// Text.
-    Text,
-    /// An instant, given by [`instant`].
-    Time,
-    /// Bytes, given as hex digits.
-    Bytes,
-    /// True or false.
-    Bool,
-    /// JSON.
-    Json,
-}
-
-/// A table made of one JSON array parameter, to select or insert from in bulk: `rows(conn, 1, "r", &[("seq", Int)])` is the
-/// text of a table `r` with a column `seq`, read from parameter `$1`. One statement text serves every batch size.
-pub fn rows<C: ConnectionTrait>(conn: &C, parameter: usize, alias: &str, columns: &[(&str, Kind)]) -> String {
-    match conn.get_database_backend() {
-        DbBackend::Postgres => postgres::rows(parameter, alias, columns),
-        _ => sqlite::rows(parameter, alias, columns),
-    }
-}
-
-/// A JSON value as a parameter of [`rows`], or of a JSON column.
-pub fn json<C: ConnectionTrait>(conn: &C, value: serde_json::Value) -> Value {
-    match conn.get_database_backend() {
-        DbBackend::Postgres => Value::from(value),
-        _ => Value::from(value.to_string()),
-    }
-}
-
-/// Ids as a parameter of [`rows`] with the one column `id`.
-pub fn ids<C: ConnectionTrait>(conn: &C, ids: impl IntoIterator<Item = uuid::Uuid>) -> Value {
-    let ids = ids.into_iter().map(|id| serde_json::json!({ "id": id.simple().to_string() }));
-    json(conn, ids.collect())
-}
-
-/// Runs a statement over the rows that it reads from `$1` with [`rows`]; without any, nothing happens. `more` is `$2` and on.
+/// Runs a statement over rows; without any, nothing happens. `sql` makes its text from that of the table `r`, whose numbers
+/// follow those of `values`.
 ///
 /// # Errors
 /// As [`exec`].
 pub async fn bulk<C: ConnectionTrait>(
     conn: &C,
-    sql: &str,
-    rows: Vec<serde_json::Value>,
-    more: Vec<Value>,
-) -> Result<()> {
+    rows: Rows,
+    mut values: Vec<Value>,
+    sql: impl FnOnce(&str) -> String,
+) -> Result<u64> {
     if rows.is_empty() {
-        return Ok(());
+        return Ok(0);
     }
-    let values = std::iter::once(json(conn, serde_json::Value::Array(rows))).chain(more);
-    exec(conn, sql, values.collect()).await?;
-    Ok(())
+    let table = rows.table(conn, &mut values)?;
+    exec(conn, &sql(&table), values).await
+}
+
+/// Reads what a query finds for rows; without any, nothing. `sql` and `values` are as in [`bulk`].
+///
+/// # Errors
+/// As [`all`].
+pub async fn of_rows<T: FromQueryResult, C: ConnectionTrait>(
+    conn: &C,
+    rows: Rows,
+    mut values: Vec<Value>,
+    sql: impl FnOnce(&str) -> String,
+) -> Result<Vec<T>> {
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let table = rows.table(conn, &mut values)?;
+    all(conn, &sql(&table), values).await
 }
 
 /// Whether the object in a JSON column has a key, which is parameter `parameter` as [`key_of`] gives it.
@@ -314,8 +290,8 @@ pub fn json_object<C: ConnectionTrait>(conn: &C, alias: &str, columns: &[&str]) 
     }
 }
 
-/// An instant as [`rows`] takes it: the very text in which it is stored on SQLite.
-pub fn instant(at: DateTime<Utc>) -> String {
+/// An instant as the text in which it is stored on SQLite.
+fn instant(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, false)
 }
 

@@ -3,8 +3,9 @@
 //! An event is an envelope that never changes (ids, time, SHA-256) and a payload beside it that can be erased.
 
 use crate::{
-    Engine, Result,
-    db::{self, Kind},
+    Engine, Result, cells,
+    db::{self, Kind, Rows},
+    values,
 };
 use chrono::{DateTime, Utc};
 use domain::{
@@ -12,7 +13,6 @@ use domain::{
     message::Exchange,
 };
 use sea_orm::{ConnectionTrait, FromQueryResult};
-use serde_json::json;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use uuid::Uuid;
@@ -71,56 +71,36 @@ pub async fn append<C: ConnectionTrait>(
     }
     let at = engine.clock.now();
     let ids: Vec<Uuid> = events.iter().map(|_| engine.clock.new_id()).collect();
-    let envelopes = events.iter().zip(&ids).map(|(event, id)| {
-        json!({
-            "id": id.simple().to_string(),
-            "kind": event.kind.as_str(),
-            "dedupe_key": event.dedupe_key,
-            "sid": event.sid.map(|sid| sid.simple().to_string()),
-            "campaign_id": event.message.map(|(key, _)| key.campaign.0.simple().to_string()),
-            "seq": event.message.map(|(key, _)| key.seq),
-            "attempt": event.message.map(|(_, attempt)| attempt),
-            "sha256": hex::encode(Sha256::digest(event.payload.as_bytes())),
-            "at": db::instant(at),
-        })
+    let columns = [
+        ("id", Kind::Id),
+        ("kind", Kind::Text),
+        ("dedupe_key", Kind::Text),
+        ("sid", Kind::Id),
+        ("campaign_id", Kind::Id),
+        ("seq", Kind::Int),
+        ("attempt", Kind::Small),
+        ("sha256", Kind::Bytes),
+    ];
+    let envelopes = Rows::of(columns, events.iter().zip(&ids), |(event, id)| {
+        let campaign = event.message.map(|(key, _)| key.campaign.0);
+        let (seq, attempt) = (event.message.map(|(key, _)| key.seq), event.message.map(|(_, attempt)| attempt));
+        let sha256 = Sha256::digest(event.payload.as_bytes()).to_vec();
+        cells![*id, event.kind.as_str(), event.dedupe_key.clone(), event.sid, campaign, seq, attempt, sha256]
     });
-    let table = db::rows(
-        conn,
-        1,
-        "r",
-        &[
-            ("id", Kind::Id),
-            ("kind", Kind::Text),
-            ("dedupe_key", Kind::Text),
-            ("sid", Kind::Id),
-            ("campaign_id", Kind::Id),
-            ("seq", Kind::Int),
-            ("attempt", Kind::Small),
-            ("sha256", Kind::Bytes),
-            ("at", Kind::Time),
-        ],
-    );
-    let stored: Vec<Id> = db::all(
-        conn,
-        &format!(
+    let stored: Vec<Id> = db::of_rows(conn, envelopes, values![at], |table| {
+        format!(
             "INSERT INTO events (id, kind, dedupe_key, sid, campaign_id, seq, attempt, sha256, at)
-             SELECT id, kind, dedupe_key, sid, campaign_id, seq, attempt, sha256, at FROM {table} WHERE true
+             SELECT id, kind, dedupe_key, sid, campaign_id, seq, attempt, sha256, $1 FROM {table} WHERE true
              ON CONFLICT DO NOTHING RETURNING id"
-        ),
-        vec![db::json(conn, envelopes.collect())],
-    )
+        )
+    })
     .await?;
     let stored: std::collections::HashSet<Uuid> = stored.into_iter().map(|row| row.id).collect();
     let payloads = events.iter().zip(&ids).filter(|(_, id)| stored.contains(id));
-    let payloads =
-        payloads.map(|(event, id)| json!({ "id": id.simple().to_string(), "payload": clean(&event.payload) }));
-    let table = db::rows(conn, 1, "r", &[("id", Kind::Id), ("payload", Kind::Text)]);
-    db::exec(
-        conn,
-        &format!("INSERT INTO event_payloads (event_id, payload) SELECT id, payload FROM {table}"),
-        vec![db::json(conn, payloads.collect())],
-    )
-    .await?;
+    let columns = [("id", Kind::Id), ("payload", Kind::Text)];
+    let payloads = Rows::of(columns, payloads, |(event, id)| cells![*id, clean(&event.payload)]);
+    let sql = |table: &str| format!("INSERT INTO event_payloads (event_id, payload) SELECT id, payload FROM {table}");
+    db::bulk(conn, payloads, values![], sql).await?;
     Ok(ids.into_iter().map(|id| stored.contains(&id).then_some(EventId(id))).collect())
 }
 

@@ -4,8 +4,8 @@
 //! is the state, so that none of this matters.
 
 use crate::{
-    Engine, Error, Result, consequences,
-    db::{self, Kind, Tx},
+    Engine, Error, Result, cells, consequences,
+    db::{self, Kind, Rows, Tx},
     events::{self, EventKind, RawEvent, by_key},
     provider::Sid,
     states::{self, Current, Move},
@@ -19,7 +19,6 @@ use domain::{
     phone::Channel,
 };
 use sea_orm::FromQueryResult;
-use serde_json::json;
 use std::{collections::BTreeSet, sync::Arc};
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
@@ -167,14 +166,7 @@ async fn identify(engine: &Engine, tx: &Tx, fresh: &[(&Receipt, EventId)]) -> Re
                 error_code: callback.error_code.unwrap_or_default(),
                 channel: channel_of(callback),
             }),
-            None => unbound.push(json!({
-                "event_id": event.0.simple().to_string(),
-                "sid": callback.sid.uuid().simple().to_string(),
-                "status": state.rank(),
-                "error_code": callback.error_code.unwrap_or_default(),
-                "mm": callback.sid.is_mm(),
-                "channel": channel_of(callback).as_str(),
-            })),
+            None => unbound.push((*event, callback, state)),
         }
     }
     keep_unbound(engine, tx, unbound).await?;
@@ -186,48 +178,35 @@ fn channel_of(callback: &StatusCallback) -> Channel {
 }
 
 async fn known_keys(tx: &Tx, keys: &[MessageKey]) -> Result<BTreeSet<MessageKey>> {
-    if keys.is_empty() {
-        return Ok(BTreeSet::new());
-    }
-    let items = keys.iter().map(|key| json!({ "campaign_id": key.campaign.0.simple().to_string(), "seq": key.seq }));
-    let table = db::rows(tx, 1, "r", &[("campaign_id", Kind::Id), ("seq", Kind::Int)]);
-    let rows: Vec<KnownRow> = db::all(
-        tx,
-        &format!(
+    let rows: Vec<KnownRow> = db::of_rows(tx, Rows::keys(keys), values![], |table| {
+        format!(
             "SELECT m.campaign_id, m.seq FROM {table}
              JOIN messages m ON m.campaign_id = r.campaign_id AND m.seq = r.seq"
-        ),
-        vec![db::json(tx, items.collect())],
-    )
+        )
+    })
     .await?;
     Ok(rows.into_iter().map(|row| MessageKey { campaign: row.campaign_id.into(), seq: row.seq }).collect())
 }
 
-async fn keep_unbound(engine: &Engine, tx: &Tx, unbound: Vec<serde_json::Value>) -> Result<()> {
-    if unbound.is_empty() {
-        return Ok(());
-    }
-    let table = db::rows(
-        tx,
-        1,
-        "r",
-        &[
-            ("event_id", Kind::Id),
-            ("sid", Kind::Id),
-            ("status", Kind::Small),
-            ("error_code", Kind::Int),
-            ("mm", Kind::Bool),
-            ("channel", Kind::Text),
-        ],
-    );
-    db::exec(
-        tx,
-        &format!(
+async fn keep_unbound(engine: &Engine, tx: &Tx, unbound: Vec<(EventId, &StatusCallback, State)>) -> Result<()> {
+    let columns = [
+        ("event_id", Kind::Id),
+        ("sid", Kind::Id),
+        ("status", Kind::Small),
+        ("error_code", Kind::Int),
+        ("mm", Kind::Bool),
+        ("channel", Kind::Text),
+    ];
+    let unbound = Rows::of(columns, unbound, |(event, callback, state)| {
+        let (sid, code) = (callback.sid, callback.error_code.unwrap_or_default());
+        cells![event.0, sid.uuid(), state.rank(), code, sid.is_mm(), channel_of(callback).as_str()]
+    });
+    db::bulk(tx, unbound, values![engine.clock.now()], |table| {
+        format!(
             "INSERT INTO unbound_receipts (event_id, sid, status, error_code, mm, channel, at)
-             SELECT event_id, sid, status, error_code, mm, channel, $2 FROM {table}"
-        ),
-        vec![db::json(tx, unbound.into()), engine.clock.now().into()],
-    )
+             SELECT event_id, sid, status, error_code, mm, channel, $1 FROM {table}"
+        )
+    })
     .await?;
     Ok(())
 }
@@ -331,12 +310,10 @@ pub async fn bind_waiting(engine: &Engine) -> Result<()> {
         })
         .collect();
     let touched = merge_reports(engine, &tx, reports).await?;
-    let table = db::rows(&tx, 1, "r", &[("id", Kind::Id)]);
-    db::exec(
-        &tx,
-        &format!("DELETE FROM unbound_receipts WHERE event_id IN (SELECT id FROM {table})"),
-        vec![db::ids(&tx, rows.iter().map(|row| row.event_id))],
-    )
+    let applied = Rows::ids(rows.iter().map(|row| row.event_id));
+    db::bulk(&tx, applied, values![], |table| {
+        format!("DELETE FROM unbound_receipts WHERE event_id IN (SELECT id FROM {table})")
+    })
     .await?;
     let old = engine.clock.now() - Duration::hours(48);
     db::exec(&tx, "DELETE FROM unbound_receipts WHERE at < $1", values![old]).await?;

@@ -4,15 +4,15 @@
 //! same transaction, by what really moved.
 
 use crate::{
-    Engine, Result,
-    db::{self, Kind},
+    Engine, Result, cells,
+    db::{self, Kind, Rows},
+    values,
 };
 use domain::{
     ids::{CampaignId, MessageKey, UserId},
     message::State,
 };
 use sea_orm::{ConnectionTrait, FromQueryResult};
-use serde_json::json;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use uuid::Uuid;
 
@@ -41,30 +41,19 @@ struct CurrentRow {
     sid: Uuid,
 }
 
-/// A row to read or wait for, by key.
-fn key_rows(keys: &[MessageKey]) -> serde_json::Value {
-    keys.iter().map(|key| json!({ "campaign_id": key.campaign.0.simple().to_string(), "seq": key.seq })).collect()
-}
-
 /// Reads and locks messages, always in the order of their keys, so that two batches never wait for each other in a ring.
 ///
 /// # Errors
 /// [`crate::Error::Unavailable`] when the database is away.
 pub async fn lock<C: ConnectionTrait>(conn: &C, keys: &[MessageKey]) -> Result<HashMap<MessageKey, Current>> {
-    if keys.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let table = db::rows(conn, 1, "r", &[("campaign_id", Kind::Id), ("seq", Kind::Int)]);
     let lock = db::lock_messages(conn);
-    let rows: Vec<CurrentRow> = db::all(
-        conn,
-        &format!(
+    let rows: Vec<CurrentRow> = db::of_rows(conn, Rows::keys(keys), values![], |table| {
+        format!(
             "SELECT m.campaign_id, m.seq, m.user_id, m.state, m.attempt, m.sid FROM {table}
              JOIN messages m ON m.campaign_id = r.campaign_id AND m.seq = r.seq
              ORDER BY m.campaign_id, m.seq{lock}"
-        ),
-        vec![db::json(conn, key_rows(keys))],
-    )
+        )
+    })
     .await?;
     let mut found = HashMap::with_capacity(rows.len());
     for row in rows {
@@ -120,51 +109,32 @@ impl Move {
 /// # Errors
 /// [`crate::Error::Unavailable`] when the database is away.
 pub async fn apply<C: ConnectionTrait>(engine: &Engine, conn: &C, moves: &[Move]) -> Result<HashSet<MessageKey>> {
-    if moves.is_empty() {
-        return Ok(HashSet::new());
-    }
-    let items = moves.iter().map(|m| {
-        json!({
-            "campaign_id": m.key.campaign.0.simple().to_string(),
-            "seq": m.key.seq,
-            "from_state": m.from.rank(),
-            "to_state": m.to.rank(),
-            "from_attempt": m.attempt,
-            "to_attempt": m.attempt + i16::from(m.claims),
-            "sid": m.sid.map(|sid| sid.simple().to_string()),
-            "flags": m.flags,
-            "error_code": m.error_code,
-        })
+    let columns = [
+        ("campaign_id", Kind::Id),
+        ("seq", Kind::Int),
+        ("from_state", Kind::Small),
+        ("to_state", Kind::Small),
+        ("from_attempt", Kind::Small),
+        ("to_attempt", Kind::Small),
+        ("sid", Kind::Id),
+        ("flags", Kind::Small),
+        ("error_code", Kind::Int),
+    ];
+    let rows = Rows::of(columns, moves, |m| {
+        let (from, to, next) = (m.from.rank(), m.to.rank(), m.attempt + i16::from(m.claims));
+        cells![m.key.campaign.0, m.key.seq, from, to, m.attempt, next, m.sid, m.flags, m.error_code]
     });
-    let table = db::rows(
-        conn,
-        1,
-        "r",
-        &[
-            ("campaign_id", Kind::Id),
-            ("seq", Kind::Int),
-            ("from_state", Kind::Small),
-            ("to_state", Kind::Small),
-            ("from_attempt", Kind::Small),
-            ("to_attempt", Kind::Small),
-            ("sid", Kind::Id),
-            ("flags", Kind::Small),
-            ("error_code", Kind::Int),
-        ],
-    );
-    let moved: Vec<KeyRow> = db::all(
-        conn,
-        &format!(
+    let moved: Vec<KeyRow> = db::of_rows(conn, rows, values![engine.clock.now()], |table| {
+        format!(
             "UPDATE messages SET state = r.to_state, attempt = r.to_attempt, sid = COALESCE(r.sid, messages.sid),
                 flags = messages.flags | r.flags,
-                error_code = CASE WHEN r.error_code = 0 THEN messages.error_code ELSE r.error_code END, updated_at = $2
+                error_code = CASE WHEN r.error_code = 0 THEN messages.error_code ELSE r.error_code END, updated_at = $1
              FROM {table}
              WHERE messages.campaign_id = r.campaign_id AND messages.seq = r.seq
                AND messages.state = r.from_state AND messages.attempt = r.from_attempt
              RETURNING messages.campaign_id, messages.seq"
-        ),
-        vec![db::json(conn, items.collect()), engine.clock.now().into()],
-    )
+        )
+    })
     .await?;
     let moved: HashSet<MessageKey> = moved.into_iter().map(KeyRow::key).collect();
     let mut balance = Balance::default();
@@ -215,28 +185,16 @@ impl Balance {
     /// [`crate::Error::Unavailable`] when the database is away.
     pub async fn store<C: ConnectionTrait>(self, engine: &Engine, conn: &C) -> Result<()> {
         let shard = shard(&engine.limits.worker);
-        let items: Vec<_> = self
-            .0
-            .into_iter()
-            .filter(|(_, count)| *count != 0)
-            .map(|((campaign, state), count)| {
-                json!({ "campaign_id": campaign.0.simple().to_string(), "state": state.rank(), "count": count })
-            })
-            .collect();
-        if items.is_empty() {
-            return Ok(());
-        }
         let columns = [("campaign_id", Kind::Id), ("state", Kind::Small), ("count", Kind::Int)];
-        let table = db::rows(conn, 1, "r", &columns);
-        db::exec(
-            conn,
-            &format!(
+        let changes = self.0.into_iter().filter(|(_, count)| *count != 0);
+        let changes = Rows::of(columns, changes, |((campaign, state), count)| cells![campaign.0, state.rank(), count]);
+        db::bulk(conn, changes, values![shard], |table| {
+            format!(
                 "INSERT INTO campaign_stats (campaign_id, state, shard, count)
-                 SELECT campaign_id, state, $2, count FROM {table} WHERE true ORDER BY campaign_id, state
+                 SELECT campaign_id, state, $1, count FROM {table} WHERE true ORDER BY campaign_id, state
                  ON CONFLICT (campaign_id, state, shard) DO UPDATE SET count = campaign_stats.count + excluded.count"
-            ),
-            vec![db::json(conn, items.into()), shard.into()],
-        )
+            )
+        })
         .await?;
         Ok(())
     }
@@ -292,26 +250,17 @@ impl DayFigures {
     /// # Errors
     /// [`crate::Error::Unavailable`] when the database is away.
     pub async fn store<C: ConnectionTrait>(self, engine: &Engine, conn: &C) -> Result<()> {
-        let items: Vec<_> = self
-            .0
-            .into_iter()
-            .filter(|(_, count)| *count != 0)
-            .map(|(figure, count)| json!({ "figure": figure, "count": count }))
-            .collect();
-        if items.is_empty() {
-            return Ok(());
-        }
-        let table = db::rows(conn, 1, "r", &[("figure", Kind::Text), ("count", Kind::Int)]);
         let day = engine.clock.now().date_naive().to_string();
-        db::exec(
-            conn,
-            &format!(
+        let changes = self.0.into_iter().filter(|(_, count)| *count != 0);
+        let changes =
+            Rows::of([("figure", Kind::Text), ("count", Kind::Int)], changes, |(figure, count)| cells![figure, count]);
+        db::bulk(conn, changes, values![day, shard(&engine.limits.worker)], |table| {
+            format!(
                 "INSERT INTO day_stats (day, figure, shard, count)
-                 SELECT $2, figure, $3, count FROM {table} WHERE true ORDER BY figure
+                 SELECT $1, figure, $2, count FROM {table} WHERE true ORDER BY figure
                  ON CONFLICT (day, figure, shard) DO UPDATE SET count = day_stats.count + excluded.count"
-            ),
-            vec![db::json(conn, items.into()), day.into(), shard(&engine.limits.worker).into()],
-        )
+            )
+        })
         .await?;
         Ok(())
     }
@@ -326,42 +275,29 @@ pub async fn count_taken<C: ConnectionTrait>(
     conn: &C,
     taken: &BTreeMap<CampaignId, i64>,
 ) -> Result<()> {
-    if taken.is_empty() {
-        return Ok(());
-    }
-    let items =
-        taken.iter().map(|(campaign, count)| json!({ "campaign_id": campaign.0.simple().to_string(), "count": count }));
-    let table = db::rows(conn, 1, "r", &[("campaign_id", Kind::Id), ("count", Kind::Int)]);
-    db::exec(
-        conn,
-        &format!(
+    let columns = [("campaign_id", Kind::Id), ("count", Kind::Int)];
+    let counts = Rows::of(columns, taken, |(campaign, count)| cells![campaign.0, *count]);
+    db::bulk(conn, counts, values![engine.clock.now().timestamp()], |table| {
+        format!(
             "INSERT INTO throughput (campaign_id, second, count)
-             SELECT campaign_id, $2, count FROM {table} WHERE true ORDER BY campaign_id
+             SELECT campaign_id, $1, count FROM {table} WHERE true ORDER BY campaign_id
              ON CONFLICT (campaign_id, second) DO UPDATE SET count = throughput.count + excluded.count"
-        ),
-        vec![db::json(conn, items.collect()), engine.clock.now().timestamp().into()],
-    )
+        )
+    })
     .await?;
     Ok(())
 }
 
 async fn count_errors<C: ConnectionTrait>(conn: &C, failed: &BTreeMap<(CampaignId, i32), i64>) -> Result<()> {
-    if failed.is_empty() {
-        return Ok(());
-    }
-    let items = failed.iter().map(|((campaign, code), count)| {
-        json!({ "campaign_id": campaign.0.simple().to_string(), "code": code, "count": count })
-    });
-    let table = db::rows(conn, 1, "r", &[("campaign_id", Kind::Id), ("code", Kind::Int), ("count", Kind::Int)]);
-    db::exec(
-        conn,
-        &format!(
+    let columns = [("campaign_id", Kind::Id), ("code", Kind::Int), ("count", Kind::Int)];
+    let counts = Rows::of(columns, failed, |((campaign, code), count)| cells![campaign.0, *code, *count]);
+    db::bulk(conn, counts, values![], |table| {
+        format!(
             "INSERT INTO error_stats (campaign_id, code, count)
              SELECT campaign_id, code, count FROM {table} WHERE true ORDER BY campaign_id, code
              ON CONFLICT (campaign_id, code) DO UPDATE SET count = error_stats.count + excluded.count"
-        ),
-        vec![db::json(conn, items.collect())],
-    )
+        )
+    })
     .await?;
     Ok(())
 }
@@ -371,28 +307,15 @@ async fn count_errors<C: ConnectionTrait>(conn: &C, failed: &BTreeMap<(CampaignI
 /// # Errors
 /// [`crate::Error::Unavailable`] when the database is away.
 pub async fn bind<C: ConnectionTrait>(engine: &Engine, conn: &C, sids: &[(Uuid, MessageKey, i16)]) -> Result<()> {
-    if sids.is_empty() {
-        return Ok(());
-    }
-    let items = sids.iter().map(|(sid, key, attempt)| {
-        json!({
-            "sid": sid.simple().to_string(),
-            "campaign_id": key.campaign.0.simple().to_string(),
-            "seq": key.seq,
-            "attempt": attempt,
-        })
-    });
     let columns = [("sid", Kind::Id), ("campaign_id", Kind::Id), ("seq", Kind::Int), ("attempt", Kind::Small)];
-    let table = db::rows(conn, 1, "r", &columns);
-    db::exec(
-        conn,
-        &format!(
+    let sids = Rows::of(columns, sids, |(sid, key, attempt)| cells![*sid, key.campaign.0, key.seq, *attempt]);
+    db::bulk(conn, sids, values![engine.clock.now()], |table| {
+        format!(
             "INSERT INTO provider_messages (sid, campaign_id, seq, attempt, at)
-             SELECT sid, campaign_id, seq, attempt, $2 FROM {table} WHERE true ORDER BY sid
+             SELECT sid, campaign_id, seq, attempt, $1 FROM {table} WHERE true ORDER BY sid
              ON CONFLICT (sid) DO NOTHING"
-        ),
-        vec![db::json(conn, items.collect()), engine.clock.now().into()],
-    )
+        )
+    })
     .await?;
     Ok(())
 }
@@ -410,18 +333,9 @@ struct BoundRow {
 /// # Errors
 /// [`crate::Error::Unavailable`] when the database is away.
 pub async fn bound<C: ConnectionTrait>(conn: &C, sids: &[Uuid]) -> Result<HashMap<Uuid, (MessageKey, i16)>> {
-    if sids.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let items = sids.iter().map(|sid| json!({ "sid": sid.simple().to_string() }));
-    let table = db::rows(conn, 1, "r", &[("sid", Kind::Id)]);
-    let rows: Vec<BoundRow> = db::all(
-        conn,
-        &format!(
-            "SELECT p.sid, p.campaign_id, p.seq, p.attempt FROM {table} JOIN provider_messages p ON p.sid = r.sid"
-        ),
-        vec![db::json(conn, items.collect())],
-    )
+    let rows: Vec<BoundRow> = db::of_rows(conn, Rows::ids(sids.iter().copied()), values![], |table| {
+        format!("SELECT p.sid, p.campaign_id, p.seq, p.attempt FROM {table} JOIN provider_messages p ON p.sid = r.id")
+    })
     .await?;
     let key = |row: &BoundRow| MessageKey { campaign: CampaignId(row.campaign_id), seq: row.seq };
     Ok(rows.iter().map(|row| (row.sid, (key(row), row.attempt))).collect())
@@ -445,40 +359,23 @@ pub struct Wait {
 /// # Errors
 /// [`crate::Error::Unavailable`] when the database is away.
 pub async fn wait<C: ConnectionTrait>(conn: &C, waits: &[Wait]) -> Result<()> {
-    if waits.is_empty() {
-        return Ok(());
-    }
-    let items = waits.iter().map(|wait| {
-        json!({
-            "campaign_id": wait.key.campaign.0.simple().to_string(),
-            "seq": wait.key.seq,
-            "due_at": db::instant(wait.due_at),
-            "why": wait.why,
-            "tries": wait.tries,
-        })
-    });
-    let table = db::rows(
-        conn,
-        1,
-        "r",
-        &[
-            ("campaign_id", Kind::Id),
-            ("seq", Kind::Int),
-            ("due_at", Kind::Time),
-            ("why", Kind::Text),
-            ("tries", Kind::Int),
-        ],
-    );
-    db::exec(
-        conn,
-        &format!(
+    let columns = [
+        ("campaign_id", Kind::Id),
+        ("seq", Kind::Int),
+        ("due_at", Kind::Time),
+        ("why", Kind::Text),
+        ("tries", Kind::Int),
+    ];
+    let waits =
+        Rows::of(columns, waits, |wait| cells![wait.key.campaign.0, wait.key.seq, wait.due_at, wait.why, wait.tries]);
+    db::bulk(conn, waits, values![], |table| {
+        format!(
             "INSERT INTO waits (campaign_id, seq, due_at, why, tries)
              SELECT campaign_id, seq, due_at, why, tries FROM {table} WHERE true ORDER BY campaign_id, seq
              ON CONFLICT (campaign_id, seq) DO UPDATE
              SET due_at = excluded.due_at, why = excluded.why, tries = excluded.tries"
-        ),
-        vec![db::json(conn, items.collect())],
-    )
+        )
+    })
     .await?;
     Ok(())
 }
@@ -488,15 +385,9 @@ pub async fn wait<C: ConnectionTrait>(conn: &C, waits: &[Wait]) -> Result<()> {
 /// # Errors
 /// [`crate::Error::Unavailable`] when the database is away.
 pub async fn stop_waiting<C: ConnectionTrait>(conn: &C, keys: &[MessageKey]) -> Result<()> {
-    if keys.is_empty() {
-        return Ok(());
-    }
-    let table = db::rows(conn, 1, "r", &[("campaign_id", Kind::Id), ("seq", Kind::Int)]);
-    db::exec(
-        conn,
-        &format!("DELETE FROM waits WHERE (campaign_id, seq) IN (SELECT campaign_id, seq FROM {table})"),
-        vec![db::json(conn, key_rows(keys))],
-    )
+    db::bulk(conn, Rows::keys(keys), values![], |table| {
+        format!("DELETE FROM waits WHERE (campaign_id, seq) IN (SELECT campaign_id, seq FROM {table})")
+    })
     .await?;
     Ok(())
 }

@@ -4,8 +4,9 @@ use crate::{
     Engine, Error, Result,
     actor::{Actor, authorize},
     audit::{self, Act},
+    cells,
     consents::{self, Entry},
-    db::{self, Kind},
+    db::{self, Kind, Rows},
     users, values,
 };
 use domain::{
@@ -16,7 +17,7 @@ use domain::{
     topic::{SubscriptionState, SubscriptionView, TopicKind, reaches},
 };
 use sea_orm::{ConnectionTrait, FromQueryResult};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::collections::HashSet;
 use uuid::Uuid;
 
@@ -158,33 +159,17 @@ pub(crate) async fn subscribe_many<C: ConnectionTrait>(engine: &Engine, conn: &C
         return Ok(());
     }
     consents::lock_people(conn, entries.iter().map(|entry| entry.user)).await?;
-    let pairs: Vec<Value> = entries.iter().filter_map(|entry| Some(pair(entry.user, entry.topic?))).collect();
+    let named: Vec<(&Entry<'_>, TopicId)> = entries.iter().filter_map(|entry| Some((entry, entry.topic?))).collect();
     let columns = [("user_id", Kind::Id), ("topic_id", Kind::Id)];
-    let sql = format!(
-        "SELECT s.user_id, s.topic_id FROM {} JOIN subscriptions s ON s.user_id = r.user_id AND s.topic_id = r.topic_id",
-        db::rows(conn, 1, "r", &columns)
-    );
-    let chosen: Vec<Chosen> = db::all(conn, &sql, vec![db::json(conn, Value::Array(pairs))]).await?;
+    let pairs = Rows::of(columns, &named, |(entry, topic)| cells![entry.user.0, topic.0]);
+    let chosen: Vec<Chosen> = db::of_rows(conn, pairs, values![], |table| {
+        format!(
+            "SELECT s.user_id, s.topic_id FROM {table}
+             JOIN subscriptions s ON s.user_id = r.user_id AND s.topic_id = r.topic_id"
+        )
+    })
+    .await?;
     let chosen: HashSet<(Uuid, Uuid)> = chosen.into_iter().map(|row| (row.user_id, row.topic_id)).collect();
-    let at = db::instant(engine.clock.now());
-    let rows: Vec<Value> = entries
-        .iter()
-        .filter_map(|entry| Some((entry, entry.topic?)))
-        .filter(|(entry, topic)| !chosen.contains(&(entry.user.0, topic.0)))
-        .map(|(entry, topic)| {
-            let mut row = pair(entry.user, topic);
-            row["id"] = json!(engine.clock.new_id::<Uuid>().simple().to_string());
-            row["channel"] = json!(entry.channel);
-            row["source"] = json!(entry.source);
-            row["evidence"] = json!(entry.evidence);
-            row["at"] = json!(at);
-            row
-        })
-        .collect();
-    insert_many(conn, rows).await
-}
-
-async fn insert_many<C: ConnectionTrait>(conn: &C, rows: Vec<Value>) -> Result<()> {
     let columns = [
         ("id", Kind::Id),
         ("user_id", Kind::Id),
@@ -194,21 +179,28 @@ async fn insert_many<C: ConnectionTrait>(conn: &C, rows: Vec<Value>) -> Result<(
         ("evidence", Kind::Text),
         ("at", Kind::Time),
     ];
-    let rows_of = db::rows(conn, 1, "r", &columns);
-    let events = format!(
-        "INSERT INTO consent_events (id, user_id, channel, topic_id, kind, source, sender, evidence, at)
-         SELECT r.id, r.user_id, r.channel, r.topic_id, 'subscribe', r.source, NULL, r.evidence, r.at FROM {rows_of}"
-    );
-    let choices = format!(
-        "INSERT INTO subscriptions (user_id, topic_id, state, event_id, updated_at)
-         SELECT r.user_id, r.topic_id, 'subscribed', r.id, r.at FROM {rows_of}"
-    );
-    db::bulk(conn, &events, rows.clone(), Vec::new()).await?;
-    db::bulk(conn, &choices, rows, Vec::new()).await
-}
-
-fn pair(user: UserId, topic: TopicId) -> Value {
-    json!({ "user_id": user.0.simple().to_string(), "topic_id": topic.0.simple().to_string() })
+    let at = engine.clock.now();
+    let new = named.iter().filter(|(entry, topic)| !chosen.contains(&(entry.user.0, topic.0)));
+    let rows = Rows::of(columns, new, |(entry, topic)| {
+        let id: Uuid = engine.clock.new_id();
+        let (channel, source) = (entry.channel.as_str(), entry.source.as_str());
+        cells![id, entry.user.0, topic.0, channel, source, entry.evidence, at]
+    });
+    db::bulk(conn, rows.clone(), values![], |table| {
+        format!(
+            "INSERT INTO consent_events (id, user_id, channel, topic_id, kind, source, sender, evidence, at)
+             SELECT r.id, r.user_id, r.channel, r.topic_id, 'subscribe', r.source, NULL, r.evidence, r.at FROM {table}"
+        )
+    })
+    .await?;
+    db::bulk(conn, rows, values![], |table| {
+        format!(
+            "INSERT INTO subscriptions (user_id, topic_id, state, event_id, updated_at)
+             SELECT r.user_id, r.topic_id, 'subscribed', r.id, r.at FROM {table}"
+        )
+    })
+    .await?;
+    Ok(())
 }
 
 #[derive(FromQueryResult)]

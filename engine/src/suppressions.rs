@@ -1,15 +1,14 @@
 //! Addresses that are not messaged again, whoever they belong to: kept as keyed hashes, so that the list names nobody.
 
 use crate::{
-    Engine, Result,
-    db::{self, Kind},
+    Engine, Result, cells,
+    db::{self, Kind, Rows},
     settings, values,
 };
 use domain::phone::Channel;
 use hmac::{Hmac, KeyInit, Mac};
 use rand::RngCore;
 use sea_orm::{ConnectionTrait, FromQueryResult};
-use serde_json::json;
 use sha2::Sha256;
 use std::collections::HashMap;
 
@@ -81,14 +80,11 @@ pub async fn find<C: ConnectionTrait>(
     let key = key(engine, conn).await?;
     let hashes: HashMap<String, &String> =
         addresses.iter().map(|address| (hash(&key, channel, address), address)).collect();
-    let items = hashes.keys().map(|hash| json!({ "hash": hash }));
-    let table = db::rows(conn, 1, "r", &[("hash", Kind::Text)]);
+    let asked = Rows::of([("hash", Kind::Text)], hashes.keys(), |hash| cells![hash.clone()]);
     let lock = db::lock_suppressions(conn);
-    let rows: Vec<Row> = db::all(
-        conn,
-        &format!("SELECT s.hash, s.reason FROM {table} JOIN suppressions s ON s.hash = r.hash ORDER BY s.hash{lock}"),
-        vec![db::json(conn, items.collect())],
-    )
+    let rows: Vec<Row> = db::of_rows(conn, asked, values![], |table| {
+        format!("SELECT s.hash, s.reason FROM {table} JOIN suppressions s ON s.hash = r.hash ORDER BY s.hash{lock}")
+    })
     .await?;
     Ok(rows.into_iter().filter_map(|row| Some(((*hashes.get(&row.hash)?).clone(), row.reason))).collect())
 }

@@ -2,8 +2,8 @@
 //! and rings every bell whose work is in the database, so that a lost doorbell costs a moment and never a message.
 
 use crate::{
-    Actor, Doorbell, Engine, Result, campaigns,
-    db::{self, Kind, Tx},
+    Actor, Doorbell, Engine, Result, campaigns, cells,
+    db::{self, Kind, Rows, Tx},
     imports, receipts,
     states::{self, Move, Wait},
     values,
@@ -15,7 +15,6 @@ use domain::{
     message::{self, Outcome, State, transition},
 };
 use sea_orm::FromQueryResult;
-use serde_json::json;
 use uuid::Uuid;
 
 /// How many rows one step takes.
@@ -289,16 +288,16 @@ pub async fn complete(engine: &Engine, id: CampaignId) -> Result<()> {
 
 /// How many messages of a campaign are not settled, by the rollup.
 async fn open_messages<C: sea_orm::ConnectionTrait>(conn: &C, id: CampaignId) -> Result<i64> {
-    let states: Vec<_> = State::ALL.iter().filter(|state| !state.is_settled()).map(|state| state.rank()).collect();
-    let table = db::rows(conn, 2, "r", &[("state", Kind::Small)]);
-    let items = states.iter().map(|state| json!({ "state": state }));
+    let open = State::ALL.iter().filter(|state| !state.is_settled());
+    let mut values = values![id.0];
+    let table = Rows::of([("state", Kind::Small)], open, |state| cells![state.rank()]).table(conn, &mut values)?;
     let count: Option<i64> = db::scalar(
         conn,
         &format!(
             "SELECT CAST(COALESCE(SUM(count), 0) AS bigint) AS value FROM campaign_stats
              WHERE campaign_id = $1 AND state IN (SELECT state FROM {table})"
         ),
-        vec![id.0.into(), db::json(conn, items.collect())],
+        values,
     )
     .await?;
     Ok(count.unwrap_or(0))

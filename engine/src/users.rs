@@ -18,8 +18,8 @@ use crate::{
     actor::{Actor, authorize},
     attributes,
     audit::{self, Act},
-    consents, db,
-    db::Kind,
+    consents,
+    db::{self, Rows},
     entity::user,
     segments, values,
 };
@@ -76,12 +76,14 @@ struct ConsentRow {
 /// # Errors
 /// [`Error::Unavailable`].
 pub(crate) async fn with_consents<C: ConnectionTrait>(conn: &C, rows: Vec<user::Model>) -> Result<Vec<User>> {
-    let sql = format!(
-        "SELECT user_id, channel, state, event_id, updated_at FROM consents
-         WHERE user_id IN (SELECT r.id FROM {}) ORDER BY user_id, channel",
-        db::rows(conn, 1, "r", &[("id", Kind::Id)])
-    );
-    let consents: Vec<ConsentRow> = db::all(conn, &sql, vec![db::ids(conn, rows.iter().map(|row| row.id))]).await?;
+    let ids = Rows::ids(rows.iter().map(|row| row.id));
+    let consents: Vec<ConsentRow> = db::of_rows(conn, ids, values![], |table| {
+        format!(
+            "SELECT user_id, channel, state, event_id, updated_at FROM consents
+             WHERE user_id IN (SELECT r.id FROM {table}) ORDER BY user_id, channel"
+        )
+    })
+    .await?;
     let mut by_user: HashMap<Uuid, Vec<ConsentView>> = HashMap::new();
     for row in consents {
         // Without an entry nothing was ever said, so there is no instant to show.

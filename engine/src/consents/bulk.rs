@@ -1,14 +1,19 @@
 //! Many entries at once, for imports: a few statements, whatever their number.
 
 use super::{Entry, Row, next_id};
-use crate::{Engine, Error, Result, db, db::Kind};
+use crate::{
+    Engine, Error, Result, cells,
+    db::{self, Kind, Rows},
+    values,
+};
+use chrono::{DateTime, Utc};
 use domain::{
-    consent::{Folded, Unmoved, fold},
+    consent::{ConsentState, Folded, Unmoved, fold},
     ids::UserId,
     phone::Channel,
 };
 use sea_orm::ConnectionTrait;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use uuid::Uuid;
 
@@ -36,7 +41,7 @@ pub(crate) async fn append_many<C: ConnectionTrait>(
     newcomers: &[UserId],
 ) -> Result<Vec<Result<Folded, Unmoved>>> {
     let mut standings = standings(conn, entries, newcomers).await?;
-    let now = db::instant(engine.clock.now());
+    let now = engine.clock.now();
     let mut outcomes = Vec::with_capacity(entries.len());
     let mut events = Vec::new();
     for entry in entries {
@@ -46,32 +51,25 @@ pub(crate) async fn append_many<C: ConnectionTrait>(
             let id = next_id(engine, standing.latest);
             standing.latest = Some(id);
             standing.touched = true;
-            events.push(json!({
-                "id": id.simple().to_string(), "user_id": entry.user.0.simple().to_string(), "channel": entry.channel,
-                "kind": entry.kind, "source": entry.source, "sender": entry.sender, "evidence": entry.evidence,
-                "at": now,
-            }));
+            events.push((id, entry));
         }
         if let Ok(folded) = &outcome {
             standing.folded = folded.clone();
         }
         outcomes.push(outcome);
     }
-    insert(conn, events).await?;
+    insert(conn, events, now).await?;
     let (mut new, mut touched) = (Vec::new(), Vec::new());
     for ((user, channel), standing) in standings {
         if !standing.new && !standing.touched {
             continue;
         }
-        let row = json!({
-            "user_id": user.0.simple().to_string(), "channel": channel, "state": standing.folded.state,
-            "stops": standing.folded.stops, "event_id": standing.latest.map(|id| id.simple().to_string()),
-            "at": now,
-        });
+        let stops = serde_json::to_value(&standing.folded.stops)?;
+        let row = (user, channel, standing.folded.state, stops, standing.latest);
         if standing.new { &mut new } else { &mut touched }.push(row);
     }
-    begin_many(conn, new).await?;
-    update(conn, touched).await?;
+    begin_many(conn, new, now).await?;
+    update(conn, touched, now).await?;
     Ok(outcomes)
 }
 
@@ -111,12 +109,13 @@ async fn read<C: ConnectionTrait>(
     if people.is_empty() {
         return Ok(Vec::new());
     }
-    let sql = format!(
-        "SELECT user_id, channel, state, stops, event_id FROM consents
-         WHERE user_id IN (SELECT r.id FROM {}) ORDER BY user_id, channel{lock}",
-        db::rows(conn, 1, "r", &[("id", Kind::Id)])
-    );
-    db::all(conn, &sql, vec![db::ids(conn, people.iter().map(|user| user.0))]).await
+    db::of_rows(conn, Rows::ids(people.iter().map(|user| user.0)), values![], |table| {
+        format!(
+            "SELECT user_id, channel, state, stops, event_id FROM consents
+             WHERE user_id IN (SELECT r.id FROM {table}) ORDER BY user_id, channel{lock}"
+        )
+    })
+    .await
 }
 
 /// Where people stand on each channel, to look at: nothing is locked.
@@ -152,7 +151,7 @@ async fn lock<C: ConnectionTrait>(
         .collect()
 }
 
-async fn insert<C: ConnectionTrait>(conn: &C, events: Vec<Value>) -> Result<()> {
+async fn insert<C: ConnectionTrait>(conn: &C, events: Vec<(Uuid, &Entry<'_>)>, at: DateTime<Utc>) -> Result<()> {
     let columns = [
         ("id", Kind::Id),
         ("user_id", Kind::Id),
@@ -161,42 +160,57 @@ async fn insert<C: ConnectionTrait>(conn: &C, events: Vec<Value>) -> Result<()> 
         ("source", Kind::Text),
         ("sender", Kind::Text),
         ("evidence", Kind::Text),
-        ("at", Kind::Time),
     ];
-    let sql = format!(
-        "INSERT INTO consent_events (id, user_id, channel, topic_id, kind, source, sender, evidence, at)
-         SELECT r.id, r.user_id, r.channel, NULL, r.kind, r.source, r.sender, r.evidence, r.at FROM {}",
-        db::rows(conn, 1, "r", &columns)
-    );
-    db::bulk(conn, &sql, events, Vec::new()).await
+    let events = Rows::of(columns, events, |(id, entry)| {
+        let (channel, kind, source) = (entry.channel.as_str(), entry.kind.as_str(), entry.source.as_str());
+        cells![id, entry.user.0, channel, kind, source, entry.sender.map(str::to_owned), entry.evidence]
+    });
+    db::bulk(conn, events, values![at], |table| {
+        format!(
+            "INSERT INTO consent_events (id, user_id, channel, topic_id, kind, source, sender, evidence, at)
+             SELECT r.id, r.user_id, r.channel, NULL, r.kind, r.source, r.sender, r.evidence, $1 FROM {table}"
+        )
+    })
+    .await?;
+    Ok(())
 }
 
-/// The columns of `consents`.
-const COLUMNS: [(&str, Kind); 6] = [
-    ("user_id", Kind::Id),
-    ("channel", Kind::Text),
-    ("state", Kind::Text),
-    ("stops", Kind::Json),
-    ("event_id", Kind::Id),
-    ("at", Kind::Time),
-];
+/// A row of `consents`: whose, of which channel, the state, the stops, and the entry that it follows from.
+type Stored = (UserId, Channel, ConsentState, Value, Option<Uuid>);
 
-async fn begin_many<C: ConnectionTrait>(conn: &C, rows: Vec<Value>) -> Result<()> {
-    let sql = format!(
-        "INSERT INTO consents (user_id, channel, state, stops, event_id, updated_at)
-         SELECT r.user_id, r.channel, r.state, r.stops, r.event_id, r.at FROM {}",
-        db::rows(conn, 1, "r", &COLUMNS)
-    );
-    db::bulk(conn, &sql, rows, Vec::new()).await
+fn rows(stored: Vec<Stored>) -> Rows {
+    let columns = [
+        ("user_id", Kind::Id),
+        ("channel", Kind::Text),
+        ("state", Kind::Text),
+        ("stops", Kind::Json),
+        ("event_id", Kind::Id),
+    ];
+    Rows::of(columns, stored, |(user, channel, state, stops, event)| {
+        cells![user.0, channel.as_str(), state.as_str(), stops, event]
+    })
 }
 
-async fn update<C: ConnectionTrait>(conn: &C, rows: Vec<Value>) -> Result<()> {
+async fn begin_many<C: ConnectionTrait>(conn: &C, stored: Vec<Stored>, at: DateTime<Utc>) -> Result<()> {
+    db::bulk(conn, rows(stored), values![at], |table| {
+        format!(
+            "INSERT INTO consents (user_id, channel, state, stops, event_id, updated_at)
+             SELECT r.user_id, r.channel, r.state, r.stops, r.event_id, $1 FROM {table}"
+        )
+    })
+    .await?;
+    Ok(())
+}
+
+async fn update<C: ConnectionTrait>(conn: &C, stored: Vec<Stored>, at: DateTime<Utc>) -> Result<()> {
     // Only a state that moved has a new instant: a repeated STOP is in the ledger, and changed nothing here.
-    let sql = format!(
-        "UPDATE consents AS c SET state = r.state, stops = r.stops, event_id = r.event_id,
-             updated_at = CASE WHEN c.state <> r.state OR c.stops <> r.stops THEN r.at ELSE c.updated_at END
-         FROM {} WHERE c.user_id = r.user_id AND c.channel = r.channel",
-        db::rows(conn, 1, "r", &COLUMNS)
-    );
-    db::bulk(conn, &sql, rows, Vec::new()).await
+    db::bulk(conn, rows(stored), values![at], |table| {
+        format!(
+            "UPDATE consents AS c SET state = r.state, stops = r.stops, event_id = r.event_id,
+                 updated_at = CASE WHEN c.state <> r.state OR c.stops <> r.stops THEN $1 ELSE c.updated_at END
+             FROM {table} WHERE c.user_id = r.user_id AND c.channel = r.channel"
+        )
+    })
+    .await?;
+    Ok(())
 }

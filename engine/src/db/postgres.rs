@@ -1,6 +1,6 @@
 //! What PostgreSQL does in its own way.
 
-use super::{Db, Kind, Pools};
+use super::{Db, Pools};
 use crate::error::Result;
 use sea_orm::{ConnectOptions, Database};
 use std::time::Duration;
@@ -26,45 +26,6 @@ pub async fn connect(url: &str, pools: Pools) -> Result<Db> {
         .sqlx_logging(false);
     let pool = Database::connect(options).await?;
     Ok(Db { read: pool.clone(), write: pool.clone(), bulk: pool, turns: None })
-}
-
-/// See [`super::rows`].
-pub fn rows(parameter: usize, alias: &str, columns: &[(&str, Kind)]) -> String {
-    let columns: Vec<String> = columns.iter().map(|(name, kind)| format!("{name} {}", word(*kind))).collect();
-    let selected: Vec<String> = columns_of(columns.as_slice());
-    format!(
-        "(SELECT {} FROM jsonb_to_recordset(${parameter}::jsonb) AS raw({})) AS {alias}",
-        selected.join(", "),
-        columns.join(", ")
-    )
-}
-
-/// Bytes travel as hex text and are decoded in the SELECT.
-fn columns_of(columns: &[String]) -> Vec<String> {
-    columns
-        .iter()
-        .map(|column| {
-            let name = column.split(' ').next().unwrap_or(column);
-            if column.ends_with(" text /* bytes */") {
-                format!("decode({name}, 'hex') AS {name}")
-            } else {
-                name.to_owned()
-            }
-        })
-        .collect()
-}
-
-fn word(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Id => "uuid",
-        Kind::Int => "bigint",
-        Kind::Small => "smallint",
-        Kind::Text => "text",
-        Kind::Time => "timestamptz",
-        Kind::Bytes => "text /* bytes */",
-        Kind::Bool => "boolean",
-        Kind::Json => "jsonb",
-    }
 }
 
 /// See [`super::json_object`].

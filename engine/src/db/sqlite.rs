@@ -1,6 +1,6 @@
 //! What SQLite does in its own way: one writer, in WAL mode.
 
-use super::{Db, Kind, Pools};
+use super::{Db, Pools};
 use crate::error::{Error, Result};
 use sea_orm::{
     ConnectOptions, Database, DatabaseConnection, SqliteTransactionMode, TransactionOptions,
@@ -56,21 +56,6 @@ pub fn immediate() -> TransactionOptions {
         sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
         ..TransactionOptions::default()
     }
-}
-
-/// See [`super::rows`].
-pub fn rows(parameter: usize, alias: &str, columns: &[(&str, Kind)]) -> String {
-    let columns: Vec<String> = columns
-        .iter()
-        .map(|(name, kind)| {
-            let value = format!("json_extract(value, '$.{name}')");
-            match kind {
-                Kind::Id | Kind::Bytes => format!("unhex({value}) AS {name}"),
-                _ => format!("{value} AS {name}"),
-            }
-        })
-        .collect();
-    format!("(SELECT {} FROM json_each(${parameter})) AS {alias}", columns.join(", "))
 }
 
 /// See [`super::json_object`].

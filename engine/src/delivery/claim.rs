@@ -5,8 +5,8 @@ use super::{
     gates::{self, Hold, Judged},
 };
 use crate::{
-    Engine, Result,
-    db::{self, Kind, Tx},
+    Engine, Result, cells,
+    db::{self, Kind, Rows, Tx},
     decisions::{self, Decided},
     provider::{Outbound, OutboundContent},
     settings,
@@ -23,7 +23,7 @@ use domain::{
     phone::Channel,
 };
 use sea_orm::FromQueryResult;
-use serde_json::{Value, json};
+use serde_json::json;
 use sha2::{Digest, Sha256};
 use std::{collections::HashMap, sync::Arc, time::Instant};
 use uuid::Uuid;
@@ -241,8 +241,16 @@ struct Batch<'a> {
     waits: Vec<Wait>,
     no_longer_waiting: Vec<MessageKey>,
     decisions: Vec<Decided>,
-    attempts: Vec<Value>,
+    attempts: Vec<Attempt>,
     outgoing: Vec<Intent>,
+}
+
+/// What an attempt keeps of what it is about to send.
+struct Attempt {
+    seq: i64,
+    number: i16,
+    body_hash: [u8; 32],
+    consent_event: Option<Uuid>,
 }
 
 struct Intent {
@@ -333,12 +341,12 @@ impl<'a> Batch<'a> {
         if candidate.waited {
             self.no_longer_waiting.push(current.key);
         }
-        self.attempts.push(json!({
-            "seq": current.key.seq,
-            "attempt": attempt,
-            "body_hash": hex::encode(content_hash(&outbound.content)),
-            "consent_event_id": judged.consent_event.map(|id| id.simple().to_string()),
-        }));
+        self.attempts.push(Attempt {
+            seq: current.key.seq,
+            number: attempt,
+            body_hash: content_hash(&outbound.content),
+            consent_event: judged.consent_event,
+        });
         self.outgoing.push(Intent {
             key: current.key,
             user: current.user,
@@ -403,29 +411,20 @@ impl<'a> Batch<'a> {
             values![self.claim, self.context.id.0, worker.as_str(), lease_until],
         )
         .await?;
-        let table = db::rows(
-            tx,
-            1,
-            "r",
-            &[("seq", Kind::Int), ("attempt", Kind::Small), ("body_hash", Kind::Bytes), ("consent_event_id", Kind::Id)],
-        );
-        db::exec(
-            tx,
-            &format!(
+        let columns =
+            [("seq", Kind::Int), ("attempt", Kind::Small), ("body_hash", Kind::Bytes), ("consent_event_id", Kind::Id)];
+        let attempts = Rows::of(columns, &self.attempts, |one| {
+            cells![one.seq, one.number, one.body_hash.to_vec(), one.consent_event]
+        });
+        let (campaign, sender) = (self.context.id.0, self.context.sender_id.0);
+        let values = values![campaign, self.claim, sender, self.now, lease_until, worker.as_str()];
+        db::bulk(tx, attempts, values, |table| {
+            format!(
                 "INSERT INTO attempts (campaign_id, seq, attempt, claim_id, sender_id, started_at, lease_until, worker,
                     body_hash, consent_event_id)
-                 SELECT $2, seq, attempt, $3, $4, $5, $6, $7, body_hash, consent_event_id FROM {table}"
-            ),
-            vec![
-                db::json(tx, Value::Array(self.attempts.clone())),
-                self.context.id.0.into(),
-                self.claim.into(),
-                self.context.sender_id.0.into(),
-                self.now.into(),
-                lease_until.into(),
-                worker.as_str().into(),
-            ],
-        )
+                 SELECT $1, seq, attempt, $2, $3, $4, $5, $6, body_hash, consent_event_id FROM {table}"
+            )
+        })
         .await?;
         Ok(())
     }

@@ -4,7 +4,7 @@
 use super::context::Context;
 use crate::{
     Engine, Result,
-    db::{self, Kind},
+    db::{self, Rows},
     suppressions,
     templates::{Person, Rendered},
     values,
@@ -123,38 +123,33 @@ async fn read_consents<C: ConnectionTrait>(
     users: &[UserId],
     hold: Hold,
 ) -> Result<HashMap<Uuid, ConsentRow>> {
-    let table = db::rows(conn, 1, "r", &[("id", Kind::Id)]);
     let lock = if hold == Hold::Locked { db::lock_shared(conn) } else { "" };
-    let rows: Vec<ConsentRow> = db::all(
-        conn,
-        &format!(
+    let rows: Vec<ConsentRow> = db::of_rows(conn, ids(users), values![channel.as_str()], |table| {
+        format!(
             "SELECT user_id, state, event_id FROM consents
-             WHERE channel = $2 AND user_id IN (SELECT id FROM {table}) ORDER BY user_id{lock}"
-        ),
-        vec![ids(conn, users), channel.as_str().into()],
-    )
+             WHERE channel = $1 AND user_id IN (SELECT id FROM {table}) ORDER BY user_id{lock}"
+        )
+    })
     .await?;
     Ok(rows.into_iter().map(|row| (row.user_id, row)).collect())
 }
 
 async fn read_users<C: ConnectionTrait>(conn: &C, context: &Context, users: &[UserId]) -> Result<Vec<UserRow>> {
-    let table = db::rows(conn, 1, "r", &[("id", Kind::Id)]);
-    db::all(
-        conn,
-        &format!(
+    let values = values![context.topic.as_ref().map(|topic| topic.id), context.sender.clone()];
+    db::of_rows(conn, ids(users), values, |table| {
+        format!(
             "SELECT u.id, u.phone, u.whatsapp_id, u.name, u.locale, u.zone, u.attributes, u.merged_into,
                     s.state AS subscription, w.last_inbound_at
              FROM {table} JOIN users u ON u.id = r.id
-             LEFT JOIN subscriptions s ON s.user_id = u.id AND s.topic_id = $2
-             LEFT JOIN whatsapp_windows w ON w.user_id = u.id AND w.sender = $3"
-        ),
-        vec![ids(conn, users), context.topic.as_ref().map(|topic| topic.id).into(), context.sender.clone().into()],
-    )
+             LEFT JOIN subscriptions s ON s.user_id = u.id AND s.topic_id = $1
+             LEFT JOIN whatsapp_windows w ON w.user_id = u.id AND w.sender = $2"
+        )
+    })
     .await
 }
 
-fn ids<C: ConnectionTrait>(conn: &C, users: &[UserId]) -> sea_orm::Value {
-    db::ids(conn, users.iter().map(|user| user.0))
+fn ids(users: &[UserId]) -> Rows {
+    Rows::ids(users.iter().map(|user| user.0))
 }
 
 fn address(row: &UserRow, channel: Channel) -> Option<String> {

@@ -3,13 +3,14 @@
 
 use super::{claim::Outgoing, context::Context, send::Ending};
 use crate::{
-    Engine, Result, campaigns, consequences,
-    db::{self, Kind, Tx},
+    Engine, Result, campaigns, cells, consequences,
+    db::{self, Kind, Rows, Tx},
     decisions::{self, Decided},
     events::{self, EventKind, RawEvent},
     provider::{Accepted, SendError},
     states::{self, Current, Move, Wait},
     twilio::codes::{self, Class},
+    values,
 };
 use domain::{
     campaign,
@@ -19,7 +20,6 @@ use domain::{
     retry::{self, Schedule},
 };
 use rand::Rng;
-use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{Arc, atomic::Ordering},
@@ -127,7 +127,7 @@ struct Writes<'a> {
     decisions: Vec<Decided>,
     bound: Vec<(Uuid, MessageKey, i16)>,
     events: Vec<RawEvent>,
-    outcomes: Vec<Value>,
+    outcomes: Vec<(MessageKey, i16, Outcome, i32)>,
     taken: BTreeMap<CampaignId, i64>,
     verdicts: Vec<(domain::ids::UserId, String, i32)>,
     stop: Option<(i32, Class)>,
@@ -290,13 +290,7 @@ impl<'a> Writes<'a> {
     }
 
     fn outcome(&mut self, outgoing: &Outgoing, outcome: Outcome, code: i32) {
-        self.outcomes.push(json!({
-            "campaign_id": outgoing.key.campaign.0.simple().to_string(),
-            "seq": outgoing.key.seq,
-            "attempt": outgoing.attempt,
-            "outcome": outcome.code(),
-            "error_code": code,
-        }));
+        self.outcomes.push((outgoing.key, outgoing.attempt, outcome, code));
     }
 
     async fn store(self, tx: &Tx, finished: &[Uuid]) -> Result<()> {
@@ -313,11 +307,8 @@ impl<'a> Writes<'a> {
         for (user, address, code) in &self.verdicts {
             consequences::apply(engine, tx, self.context.channel, *user, Some(address), *code).await?;
         }
-        if !finished.is_empty() {
-            let table = db::rows(tx, 1, "r", &[("id", Kind::Id)]);
-            let sql = format!("DELETE FROM claims WHERE id IN (SELECT id FROM {table})");
-            db::exec(tx, &sql, vec![db::ids(tx, finished.iter().copied())]).await?;
-        }
+        let sql = |table: &str| format!("DELETE FROM claims WHERE id IN (SELECT id FROM {table})");
+        db::bulk(tx, Rows::ids(finished.iter().copied()), values![], sql).await?;
         if let Some((code, class)) = self.stop {
             stop_campaign(engine, tx, self.context.id, code, class).await?;
         }
@@ -325,7 +316,7 @@ impl<'a> Writes<'a> {
     }
 }
 
-async fn store_outcomes(engine: &Engine, tx: &Tx, outcomes: Vec<Value>) -> Result<()> {
+async fn store_outcomes(engine: &Engine, tx: &Tx, outcomes: Vec<(MessageKey, i16, Outcome, i32)>) -> Result<()> {
     // The campaign comes with each row, although it is the same one: given as a constant, it lets SQLite read all attempts
     // of the campaign for every batch, and look for each of them in the batch.
     let columns = [
@@ -335,15 +326,15 @@ async fn store_outcomes(engine: &Engine, tx: &Tx, outcomes: Vec<Value>) -> Resul
         ("outcome", Kind::Small),
         ("error_code", Kind::Int),
     ];
-    let table = db::rows(tx, 1, "r", &columns);
-    db::exec(
-        tx,
-        &format!(
-            "UPDATE attempts SET outcome = r.outcome, error_code = r.error_code, settled_at = $2 FROM {table}
+    let outcomes = Rows::of(columns, outcomes, |(key, attempt, outcome, code)| {
+        cells![key.campaign.0, key.seq, attempt, outcome.code(), code]
+    });
+    db::bulk(tx, outcomes, values![engine.clock.now()], |table| {
+        format!(
+            "UPDATE attempts SET outcome = r.outcome, error_code = r.error_code, settled_at = $1 FROM {table}
              WHERE attempts.campaign_id = r.campaign_id AND attempts.seq = r.seq AND attempts.attempt = r.attempt"
-        ),
-        vec![db::json(tx, Value::Array(outcomes)), engine.clock.now().into()],
-    )
+        )
+    })
     .await?;
     Ok(())
 }

@@ -3,12 +3,12 @@
 use super::{
     ImportRecord,
     people::{Effect, Joined, Known, People, Person, Snapshot},
-    stored,
+    stored::{self, Written},
 };
 use crate::{
-    Engine, Error, Result, consents,
+    Engine, Error, Result, cells, consents,
     consents::Entry,
-    db::{self, Kind},
+    db::{self, Kind, Rows},
     entity::user,
     subscriptions, values,
 };
@@ -21,7 +21,7 @@ use domain::{
     phone::{Channel, Phone},
 };
 use sea_orm::ConnectionTrait;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use uuid::Uuid;
 
@@ -200,25 +200,24 @@ impl Context<'_> {
 
     /// Whom earlier batches of this import had rows of.
     async fn touched<C: ConnectionTrait>(&self, conn: &C, found: &[user::Model]) -> Result<HashSet<Uuid>> {
-        let ids = db::ids(conn, found.iter().map(|row| row.id));
-        let sql = format!(
-            "SELECT user_id FROM import_rows WHERE import_id = $1 AND user_id IN (SELECT r.id FROM {})",
-            db::rows(conn, 2, "r", &[("id", Kind::Id)])
-        );
-        let rows: Vec<Touched> = db::all(conn, &sql, vec![self.import.id.into(), ids]).await?;
+        let ids = Rows::ids(found.iter().map(|row| row.id));
+        let rows: Vec<Touched> = db::of_rows(conn, ids, values![self.import.id], |table| {
+            format!("SELECT user_id FROM import_rows WHERE import_id = $1 AND user_id IN (SELECT r.id FROM {table})")
+        })
+        .await?;
         Ok(rows.into_iter().map(|row| row.user_id).collect())
     }
 
     async fn write_people<C: ConnectionTrait>(&self, conn: &C, people: &[Person]) -> Result<()> {
-        let at = db::instant(self.engine.clock.now());
+        let at = self.engine.clock.now();
         let of = |effect| {
             let these = people.iter().filter(|person| person.effect() == effect);
-            these.map(|person| stored::row(person.id, person.phone.as_ref(), &person.profile, &at)).collect()
+            these.map(|one| Written { id: one.id, phone: one.phone.as_ref(), profile: &one.profile }).collect()
         };
         let (new, changed) = (of(Effect::Created), of(Effect::Updated));
         // Whoever appeared since the look-up makes this fail, and the batch is done again with them known.
-        stored::insert(conn, new).await?;
-        stored::update(conn, changed).await
+        stored::insert(conn, new, at).await?;
+        stored::update(conn, changed, at).await
     }
 
     /// What undoing the import needs to know of each person. Someone of an earlier batch keeps the values before that.
@@ -228,18 +227,16 @@ impl Context<'_> {
         people: &[Person],
         raised: &HashMap<Uuid, i16>,
     ) -> Result<()> {
-        let marks: Vec<Value> = people
+        let marks: Vec<(&Person, Option<Value>, Option<Value>)> = people
             .iter()
             .filter(|person| !person.touched || person.changed || raised.contains_key(&person.id))
             .map(|person| {
                 let was = person.before.as_ref().filter(|_| person.effect() == Effect::Updated);
                 let is = was.map(|_| Snapshot { phone: person.phone.clone(), profile: person.profile.clone() });
-                json!({
-                    "user_id": person.id.simple().to_string(), "line": person.line, "effect": person.effect().as_str(),
-                    "before": was, "after": is, "raised": raised.get(&person.id).copied().unwrap_or(0),
-                })
+                let (was, is) = (was.map(serde_json::to_value), is.map(serde_json::to_value));
+                Ok((person, was.transpose()?, is.transpose()?))
             })
-            .collect();
+            .collect::<Result<_>>()?;
         let columns = [
             ("user_id", Kind::Id),
             ("line", Kind::Int),
@@ -248,17 +245,25 @@ impl Context<'_> {
             ("after", Kind::Json),
             ("raised", Kind::Small),
         ];
-        let sql = format!(
-            "INSERT INTO import_rows (import_id, user_id, line, effect, before, after, raised)
-             SELECT $2, r.user_id, r.line, r.effect, r.before, r.after, r.raised FROM {} WHERE TRUE
-             ON CONFLICT (import_id, user_id) DO UPDATE SET
-                 effect = CASE WHEN import_rows.effect = 'unchanged' THEN excluded.effect ELSE import_rows.effect END,
-                 before = coalesce(import_rows.before, excluded.before),
-                 after = coalesce(excluded.after, import_rows.after),
-                 raised = import_rows.raised | excluded.raised",
-            db::rows(conn, 1, "r", &columns)
-        );
-        db::bulk(conn, &sql, marks, values![self.import.id]).await
+        let marks = Rows::of(columns, marks, |(person, was, is)| {
+            let line = i64::try_from(person.line).unwrap_or(i64::MAX);
+            let raised = raised.get(&person.id).copied().unwrap_or(0);
+            cells![person.id, line, person.effect().as_str(), was, is, raised]
+        });
+        db::bulk(conn, marks, values![self.import.id], |table| {
+            format!(
+                "INSERT INTO import_rows (import_id, user_id, line, effect, before, after, raised)
+                 SELECT $1, r.user_id, r.line, r.effect, r.before, r.after, r.raised FROM {table} WHERE TRUE
+                 ON CONFLICT (import_id, user_id) DO UPDATE SET
+                     effect = CASE WHEN import_rows.effect = 'unchanged' THEN excluded.effect
+                                   ELSE import_rows.effect END,
+                     before = coalesce(import_rows.before, excluded.before),
+                     after = coalesce(excluded.after, import_rows.after),
+                     raised = import_rows.raised | excluded.raised"
+            )
+        })
+        .await?;
+        Ok(())
     }
 
     /// Records what the file says of consent, and answers on which channels it raised whose: 1 for SMS, 2 for WhatsApp.
@@ -369,9 +374,8 @@ impl Context<'_> {
             let raw = kept(&row.raw);
             for (part, error) in errors.into_iter().enumerate() {
                 let field = error.column.map(|column| self.column(column));
-                rows.push(json!({
-                    "line": row.line, "part": part, "reason": error.kind, "message": error.message, "field": field, "raw": raw,
-                }));
+                let part = i64::try_from(part).unwrap_or(i64::MAX);
+                rows.push((i64::try_from(row.line).unwrap_or(i64::MAX), part, error, field, raw.clone()));
             }
         }
         report.reasons = reasons.into_iter().collect();
@@ -383,12 +387,17 @@ impl Context<'_> {
             ("field", Kind::Text),
             ("raw", Kind::Text),
         ];
-        let sql = format!(
-            "INSERT INTO import_rejects (import_id, line, part, reason, message, field, raw)
-             SELECT $2, r.line, r.part, r.reason, r.message, r.field, r.raw FROM {}",
-            db::rows(conn, 1, "r", &columns)
-        );
-        db::bulk(conn, &sql, rows, values![self.import.id]).await
+        let rows = Rows::of(columns, rows, |(line, part, error, field, raw)| {
+            cells![line, part, error.kind, error.message, field, raw]
+        });
+        db::bulk(conn, rows, values![self.import.id], |table| {
+            format!(
+                "INSERT INTO import_rejects (import_id, line, part, reason, message, field, raw)
+                 SELECT $1, r.line, r.part, r.reason, r.message, r.field, r.raw FROM {table}"
+            )
+        })
+        .await?;
+        Ok(())
     }
 
     /// What the file calls a column, or its number where the header has no name for it.

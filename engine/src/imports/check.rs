@@ -5,8 +5,8 @@ use super::{
     people::{Known, Person, Snapshot},
 };
 use crate::{
-    Error, Result, consents,
-    db::{self, Kind},
+    Error, Result, cells, consents,
+    db::{self, Kind, Rows},
     values,
 };
 use domain::{
@@ -17,7 +17,6 @@ use domain::{
     phone::{Channel, Phone},
 };
 use sea_orm::{ConnectionTrait, FromQueryResult};
-use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use uuid::Uuid;
 
@@ -41,13 +40,14 @@ impl Context<'_> {
         let in_rows = rows.iter().flat_map(|(_, row)| addresses(row.phone.as_ref(), &row.profile));
         let of_known = known.iter().flat_map(|person| addresses(person.phone.as_ref(), &person.profile));
         let asked: BTreeSet<&str> = in_rows.chain(of_known).collect();
-        let asked = asked.into_iter().map(|address| json!({ "address": address })).collect();
-        let sql = format!(
-            "SELECT c.address FROM import_checks c WHERE c.import_id = $1 AND c.address IN (SELECT r.address FROM {})",
-            db::rows(conn, 2, "r", &[("address", Kind::Text)])
-        );
-        let met: Vec<Address> =
-            db::all(conn, &sql, vec![self.import.id.into(), db::json(conn, Value::Array(asked))]).await?;
+        let asked = Rows::of([("address", Kind::Text)], asked, |address| cells![address]);
+        let met: Vec<Address> = db::of_rows(conn, asked, values![self.import.id], |table| {
+            format!(
+                "SELECT c.address FROM import_checks c
+                 WHERE c.import_id = $1 AND c.address IN (SELECT r.address FROM {table})"
+            )
+        })
+        .await?;
         let mut met: HashSet<String> = met.into_iter().map(|row| row.address).collect();
         for person in known.iter_mut() {
             let theirs: Vec<String> = addresses(person.phone.as_ref(), &person.profile).map(str::to_owned).collect();
@@ -89,13 +89,15 @@ impl Context<'_> {
         self.foresee_consents(conn, people, report).await?;
         let met: BTreeSet<&str> =
             people.iter().flat_map(|person| addresses(person.phone.as_ref(), &person.profile)).collect();
-        let met: Vec<Value> = met.into_iter().map(|address| json!({ "address": address })).collect();
-        let sql = format!(
-            "INSERT INTO import_checks (import_id, address) SELECT $2, r.address FROM {} WHERE TRUE
-             ON CONFLICT (import_id, address) DO NOTHING",
-            db::rows(conn, 1, "r", &[("address", Kind::Text)])
-        );
-        db::bulk(conn, &sql, met, values![self.import.id]).await
+        let met = Rows::of([("address", Kind::Text)], met, |address| cells![address]);
+        db::bulk(conn, met, values![self.import.id], |table| {
+            format!(
+                "INSERT INTO import_checks (import_id, address) SELECT $1, r.address FROM {table} WHERE TRUE
+                 ON CONFLICT (import_id, address) DO NOTHING"
+            )
+        })
+        .await?;
+        Ok(())
     }
 
     fn note_findings(&self, rows: &[Row], report: &mut ImportReport) {

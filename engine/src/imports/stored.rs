@@ -2,27 +2,17 @@
 
 use super::people::Snapshot;
 use crate::{
-    Error, Result,
-    db::{self, Kind},
+    Error, Result, cells,
+    db::{self, Kind, Rows},
     entity::user,
+    values,
 };
+use chrono::{DateTime, Utc};
 use domain::{import::Profile, phone::Phone};
 use sea_orm::ConnectionTrait;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::collections::BTreeSet;
 use uuid::Uuid;
-
-/// What an import can set of a person.
-const COLUMNS: [(&str, Kind); 8] = [
-    ("id", Kind::Id),
-    ("phone", Kind::Text),
-    ("whatsapp_id", Kind::Text),
-    ("name", Kind::Text),
-    ("locale", Kind::Text),
-    ("zone", Kind::Text),
-    ("attributes", Kind::Json),
-    ("at", Kind::Time),
-];
 
 /// The people at these addresses, those merged into others too.
 ///
@@ -33,15 +23,9 @@ pub async fn at_addresses<C: ConnectionTrait>(
     column: &str,
     texts: BTreeSet<&str>,
 ) -> Result<Vec<user::Model>> {
-    if texts.is_empty() {
-        return Ok(Vec::new());
-    }
-    let texts = texts.into_iter().map(|text| json!({ "text": text })).collect();
-    let sql = format!(
-        "SELECT u.* FROM users u WHERE u.{column} IN (SELECT r.text FROM {})",
-        db::rows(conn, 1, "r", &[("text", Kind::Text)])
-    );
-    db::all(conn, &sql, vec![db::json(conn, Value::Array(texts))]).await
+    let texts = Rows::of([("text", Kind::Text)], texts, |text| cells![text]);
+    let sql = |table: &str| format!("SELECT u.* FROM users u WHERE u.{column} IN (SELECT r.text FROM {table})");
+    db::of_rows(conn, texts, values![], sql).await
 }
 
 /// The people with these ids, without those merged into others, in the order of the ids; `lock` is one of `db`'s or empty.
@@ -49,14 +33,13 @@ pub async fn at_addresses<C: ConnectionTrait>(
 /// # Errors
 /// [`Error::Unavailable`].
 pub async fn by_id<C: ConnectionTrait>(conn: &C, ids: Vec<Uuid>, lock: &'static str) -> Result<Vec<user::Model>> {
-    if ids.is_empty() {
-        return Ok(Vec::new());
-    }
-    let sql = format!(
-        "SELECT u.* FROM users u WHERE u.id IN (SELECT r.id FROM {}) AND u.merged_into IS NULL ORDER BY u.id{lock}",
-        db::rows(conn, 1, "r", &[("id", Kind::Id)])
-    );
-    db::all(conn, &sql, vec![db::ids(conn, ids)]).await
+    db::of_rows(conn, Rows::ids(ids), values![], |table| {
+        format!(
+            "SELECT u.* FROM users u WHERE u.id IN (SELECT r.id FROM {table}) AND u.merged_into IS NULL
+             ORDER BY u.id{lock}"
+        )
+    })
+    .await
 }
 
 /// How someone is, as far as an import can change it.
@@ -76,36 +59,73 @@ pub fn snapshot(row: user::Model) -> Result<Snapshot> {
     })
 }
 
-/// A row for [`insert`] or [`update`]; `at` is given by [`db::instant`].
-pub fn row(id: Uuid, phone: Option<&Phone>, profile: &Profile, at: &str) -> Value {
-    json!({
-        "id": id.simple().to_string(), "phone": phone, "whatsapp_id": profile.whatsapp_id, "name": profile.name,
-        "locale": profile.locale, "zone": profile.zone, "attributes": profile.attributes, "at": at,
-    })
+/// Someone as [`insert`] or [`update`] writes them.
+pub struct Written<'a> {
+    /// Who.
+    pub id: Uuid,
+    /// Their number.
+    pub phone: Option<&'a Phone>,
+    /// What else an import can set.
+    pub profile: &'a Profile,
+}
+
+fn rows<'a>(people: impl IntoIterator<Item = Written<'a>>) -> Result<Rows> {
+    let columns = [
+        ("id", Kind::Id),
+        ("phone", Kind::Text),
+        ("whatsapp_id", Kind::Text),
+        ("name", Kind::Text),
+        ("locale", Kind::Text),
+        ("zone", Kind::Text),
+        ("attributes", Kind::Json),
+    ];
+    let people: Vec<(Written<'a>, Value)> = people
+        .into_iter()
+        .map(|person| {
+            let attributes = serde_json::to_value(&person.profile.attributes)?;
+            Ok((person, attributes))
+        })
+        .collect::<Result<_>>()?;
+    Ok(Rows::of(columns, people, |(person, attributes)| {
+        let Profile { whatsapp_id, name, locale, zone, .. } = person.profile.clone();
+        cells![
+            person.id,
+            person.phone.map(|phone| phone.as_str().to_owned()),
+            whatsapp_id,
+            name,
+            locale,
+            zone,
+            attributes
+        ]
+    }))
 }
 
 /// Adds people.
 ///
 /// # Errors
 /// [`Error::Conflict`] if one is there already, [`Error::Unavailable`].
-pub async fn insert<C: ConnectionTrait>(conn: &C, rows: Vec<Value>) -> Result<()> {
-    let sql = format!(
-        "INSERT INTO users (id, phone, whatsapp_id, name, locale, zone, attributes, created_at, updated_at)
-         SELECT r.id, r.phone, r.whatsapp_id, r.name, r.locale, r.zone, r.attributes, r.at, r.at FROM {}",
-        db::rows(conn, 1, "r", &COLUMNS)
-    );
-    db::bulk(conn, &sql, rows, Vec::new()).await
+pub async fn insert<C: ConnectionTrait>(conn: &C, people: Vec<Written<'_>>, at: DateTime<Utc>) -> Result<()> {
+    db::bulk(conn, rows(people)?, values![at], |table| {
+        format!(
+            "INSERT INTO users (id, phone, whatsapp_id, name, locale, zone, attributes, created_at, updated_at)
+             SELECT r.id, r.phone, r.whatsapp_id, r.name, r.locale, r.zone, r.attributes, $1, $1 FROM {table}"
+        )
+    })
+    .await?;
+    Ok(())
 }
 
-/// Writes people as these rows have them.
+/// Writes people as they are given.
 ///
 /// # Errors
 /// [`Error::Unavailable`].
-pub async fn update<C: ConnectionTrait>(conn: &C, rows: Vec<Value>) -> Result<()> {
-    let sql = format!(
-        "UPDATE users AS u SET phone = r.phone, whatsapp_id = r.whatsapp_id, name = r.name, locale = r.locale,
-             zone = r.zone, attributes = r.attributes, updated_at = r.at FROM {} WHERE u.id = r.id",
-        db::rows(conn, 1, "r", &COLUMNS)
-    );
-    db::bulk(conn, &sql, rows, Vec::new()).await
+pub async fn update<C: ConnectionTrait>(conn: &C, people: Vec<Written<'_>>, at: DateTime<Utc>) -> Result<()> {
+    db::bulk(conn, rows(people)?, values![at], |table| {
+        format!(
+            "UPDATE users AS u SET phone = r.phone, whatsapp_id = r.whatsapp_id, name = r.name, locale = r.locale,
+                 zone = r.zone, attributes = r.attributes, updated_at = $1 FROM {table} WHERE u.id = r.id"
+        )
+    })
+    .await?;
+    Ok(())
 }

@@ -6,14 +6,14 @@ use super::{
     batch::{RAISED_SMS, RAISED_WHATSAPP},
     began, load,
     people::Snapshot,
-    stored,
+    stored::{self, Written},
 };
 use crate::{
     Actor, Engine, Error, Result,
     actor::authorize,
     audit::{self, Act},
     consents::{self, Entry},
-    db::{self, Kind, Tx},
+    db::{self, Rows, Tx},
     values,
 };
 use chrono::{DateTime, Utc};
@@ -151,26 +151,24 @@ struct Person {
 /// Removes those to whom nothing happened since the import. Their entries in the ledger stay.
 async fn remove(tx: &Tx, created: impl Iterator<Item = Uuid>, ended_at: DateTime<Utc>) -> Result<HashSet<Uuid>> {
     let created: Vec<Uuid> = created.collect();
-    if created.is_empty() {
-        return Ok(HashSet::new());
-    }
-    let untouched = format!(
-        "SELECT u.id FROM users u WHERE u.id IN (SELECT r.id FROM {}) AND u.updated_at <= $2 AND u.merged_into IS NULL
-           AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.user_id = u.id)
-           AND NOT EXISTS (SELECT 1 FROM inbound_messages i WHERE i.user_id = u.id)
-           AND NOT EXISTS (SELECT 1 FROM users o WHERE o.merged_into = u.id)
-           AND NOT EXISTS (SELECT 1 FROM consent_events e WHERE e.user_id = u.id AND e.source <> 'import')
-           AND NOT EXISTS (SELECT 1 FROM consent_events e WHERE e.user_id = u.id AND e.at > $2
-                           AND e.kind <> 'withdraw')",
-        db::rows(tx, 1, "r", &[("id", Kind::Id)])
-    );
-    let gone: Vec<Person> = db::all(tx, &untouched, vec![db::ids(tx, created), ended_at.into()]).await?;
+    let gone: Vec<Person> = db::of_rows(tx, Rows::ids(created), values![ended_at], |table| {
+        format!(
+            "SELECT u.id FROM users u
+             WHERE u.id IN (SELECT r.id FROM {table}) AND u.updated_at <= $1 AND u.merged_into IS NULL
+               AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.user_id = u.id)
+               AND NOT EXISTS (SELECT 1 FROM inbound_messages i WHERE i.user_id = u.id)
+               AND NOT EXISTS (SELECT 1 FROM users o WHERE o.merged_into = u.id)
+               AND NOT EXISTS (SELECT 1 FROM consent_events e WHERE e.user_id = u.id AND e.source <> 'import')
+               AND NOT EXISTS (SELECT 1 FROM consent_events e WHERE e.user_id = u.id AND e.at > $1
+                               AND e.kind <> 'withdraw')"
+        )
+    })
+    .await?;
     let gone: HashSet<Uuid> = gone.into_iter().map(|person| person.id).collect();
-    let ids = db::ids(tx, gone.iter().copied());
-    let table = db::rows(tx, 1, "r", &[("id", Kind::Id)]);
+    let ids = Rows::ids(gone.iter().copied());
     for (name, column) in [("subscriptions", "user_id"), ("consents", "user_id"), ("users", "id")] {
-        let sql = format!("DELETE FROM {name} WHERE {column} IN (SELECT r.id FROM {table})");
-        db::exec(tx, &sql, vec![ids.clone()]).await?;
+        let sql = |table: &str| format!("DELETE FROM {name} WHERE {column} IN (SELECT r.id FROM {table})");
+        db::bulk(tx, ids.clone(), values![], sql).await?;
     }
     Ok(gone)
 }
@@ -184,8 +182,7 @@ async fn restore(engine: &Engine, tx: &Tx, marks: &[Mark]) -> Result<usize> {
             changes.insert(mark.user_id, pair);
         }
     }
-    let at = db::instant(engine.clock.now());
-    let mut written = Vec::new();
+    let mut put = Vec::new();
     for row in stored::by_id(tx, changes.keys().copied().collect(), db::lock(tx)).await? {
         let id = row.id;
         let Some((before, after)) = changes.get(&id) else { continue };
@@ -195,11 +192,11 @@ async fn restore(engine: &Engine, tx: &Tx, marks: &[Mark]) -> Result<usize> {
         if back == is || back.phone.is_none() && back.profile.whatsapp_id.is_none() {
             continue;
         }
-        written.push(stored::row(id, back.phone.as_ref(), &back.profile, &at));
+        put.push((id, back));
     }
-    let restored = written.len();
-    stored::update(tx, written).await?;
-    Ok(restored)
+    let written = put.iter().map(|(id, back)| Written { id: *id, phone: back.phone.as_ref(), profile: &back.profile });
+    stored::update(tx, written.collect(), engine.clock.now()).await?;
+    Ok(put.len())
 }
 
 /// How someone is with each value put back that the import changed and nobody has changed since.
@@ -243,12 +240,13 @@ async fn withdraw(engine: &Engine, tx: &Tx, import: &ImportRecord, marks: &[Mark
     if raised.is_empty() {
         return Ok(());
     }
-    let sql = format!(
-        "SELECT c.user_id, c.channel FROM consents c JOIN consent_events e ON e.id = c.event_id
-         WHERE c.user_id IN (SELECT r.id FROM {}) AND c.state = 'opted_in' AND e.source = 'import'",
-        db::rows(tx, 1, "r", &[("id", Kind::Id)])
-    );
-    let standing: Vec<Raised> = db::all(tx, &sql, vec![db::ids(tx, raised.keys().copied())]).await?;
+    let standing: Vec<Raised> = db::of_rows(tx, Rows::ids(raised.keys().copied()), values![], |table| {
+        format!(
+            "SELECT c.user_id, c.channel FROM consents c JOIN consent_events e ON e.id = c.event_id
+             WHERE c.user_id IN (SELECT r.id FROM {table}) AND c.state = 'opted_in' AND e.source = 'import'"
+        )
+    })
+    .await?;
     let evidence = format!("the import of \"{}\" was undone", import.file_name);
     let mut entries = Vec::new();
     for row in standing {

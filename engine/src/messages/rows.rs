@@ -2,7 +2,7 @@
 
 use crate::{
     Error, Result,
-    db::{self, Kind},
+    db::{self, Rows},
     preferences::Links,
     templates::Person,
     twilio::codes,
@@ -16,7 +16,7 @@ use domain::{
     phone::{Channel, Phone},
 };
 use sea_orm::{ConnectionTrait, FromQueryResult};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::collections::HashMap;
 use uuid::Uuid;
 
@@ -100,17 +100,14 @@ pub async fn load<C: ConnectionTrait>(conn: &C, key: MessageKey) -> Result<Optio
 
 /// Reads these messages, in this order; one that is gone is left out.
 pub async fn load_all<C: ConnectionTrait>(conn: &C, keys: &[MessageKey]) -> Result<Vec<Record>> {
-    let table = db::rows(conn, 1, "r", &[("campaign_id", Kind::Id), ("seq", Kind::Int)]);
-    let sql = format!(
-        "SELECT {COLUMNS} FROM {table} JOIN messages m ON m.campaign_id = r.campaign_id AND m.seq = r.seq {JOINS}"
-    );
-    let found: Vec<Record> = db::all(conn, &sql, vec![db::json(conn, key_rows(keys))]).await?;
+    let found: Vec<Record> = db::of_rows(conn, Rows::keys(keys), values![], |table| {
+        format!(
+            "SELECT {COLUMNS} FROM {table} JOIN messages m ON m.campaign_id = r.campaign_id AND m.seq = r.seq {JOINS}"
+        )
+    })
+    .await?;
     let mut by_key: HashMap<MessageKey, Record> = found.into_iter().map(|record| (record.key(), record)).collect();
     Ok(keys.iter().filter_map(|key| by_key.remove(key)).collect())
-}
-
-fn key_rows(keys: &[MessageKey]) -> Value {
-    keys.iter().map(|key| json!({ "campaign_id": key.campaign.0.simple().to_string(), "seq": key.seq })).collect()
 }
 
 /// The rows as the list shows them.
@@ -147,13 +144,15 @@ impl Decided {
 
 /// The newest decision on each of these messages; each is one step down the primary key of `decisions`.
 async fn last_decisions<C: ConnectionTrait>(conn: &C, keys: &[MessageKey]) -> Result<HashMap<MessageKey, Decided>> {
-    let table = db::rows(conn, 1, "r", &[("campaign_id", Kind::Id), ("seq", Kind::Int)]);
-    let sql = format!(
-        "SELECT d.campaign_id, d.seq, d.gate, d.fact FROM {table}
-         JOIN decisions d ON d.campaign_id = r.campaign_id AND d.seq = r.seq AND d.id =
-            (SELECT l.id FROM decisions l WHERE l.campaign_id = r.campaign_id AND l.seq = r.seq ORDER BY l.id DESC LIMIT 1)"
-    );
-    let found: Vec<Decided> = db::all(conn, &sql, vec![db::json(conn, key_rows(keys))]).await?;
+    let found: Vec<Decided> = db::of_rows(conn, Rows::keys(keys), values![], |table| {
+        format!(
+            "SELECT d.campaign_id, d.seq, d.gate, d.fact FROM {table}
+             JOIN decisions d ON d.campaign_id = r.campaign_id AND d.seq = r.seq AND d.id =
+                (SELECT l.id FROM decisions l WHERE l.campaign_id = r.campaign_id AND l.seq = r.seq
+                 ORDER BY l.id DESC LIMIT 1)"
+        )
+    })
+    .await?;
     let key = |row: &Decided| MessageKey { campaign: CampaignId(row.campaign_id), seq: row.seq };
     Ok(found.into_iter().map(|row| (key(&row), row)).collect())
 }

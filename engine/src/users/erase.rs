@@ -9,7 +9,7 @@ use crate::{
     actor::{Actor, authorize},
     audit::{self, Act},
     consents,
-    db::{self, Kind, Tx},
+    db::{self, Rows, Tx},
     suppressions, values,
 };
 use domain::{ids::UserId, import::ImportReport, operator::Operation, phone::Channel};
@@ -50,10 +50,9 @@ pub async fn remove(engine: &Engine, actor: &Actor, id: UserId, after: After) ->
     if after == After::Suppress {
         suppress(engine, &tx, &rows).await?;
     }
-    let people = db::ids(&tx, rows.iter().map(|row| row.id));
+    let people = Rows::ids(rows.iter().map(|row| row.id));
     let payloads = payloads(engine, &tx, &people).await?;
     forget_files(&tx, &rows, &people).await?;
-    let table = db::rows(&tx, 1, "r", &[("id", Kind::Id)]);
     let tables = [
         ("inbound_messages", "user_id"),
         ("whatsapp_windows", "user_id"),
@@ -64,8 +63,8 @@ pub async fn remove(engine: &Engine, actor: &Actor, id: UserId, after: After) ->
         ("users", "id"),
     ];
     for (name, column) in tables {
-        let sql = format!("DELETE FROM {name} WHERE {column} IN (SELECT r.id FROM {table})");
-        db::exec(&tx, &sql, vec![people.clone()]).await?;
+        let sql = |table: &str| format!("DELETE FROM {name} WHERE {column} IN (SELECT r.id FROM {table})");
+        db::bulk(&tx, people.clone(), values![], sql).await?;
     }
     let act = Act {
         action: if after == After::Suppress { "user.erase" } else { "user.delete" },
@@ -107,30 +106,28 @@ struct EventId {
 }
 
 /// Takes away what was exchanged about these people, and leaves a tombstone for each; answers how many there were.
-async fn payloads<C: ConnectionTrait>(engine: &Engine, conn: &C, people: &sea_orm::Value) -> Result<u64> {
-    let table = db::rows(conn, 1, "r", &[("id", Kind::Id)]);
-    let sql = format!(
-        "SELECT e.id FROM {table} JOIN messages m ON m.user_id = r.id
-             JOIN events e ON e.campaign_id = m.campaign_id AND e.seq = m.seq
-             JOIN event_payloads p ON p.event_id = e.id
-         UNION SELECT i.event_id FROM {table} JOIN inbound_messages i ON i.user_id = r.id
-             JOIN event_payloads p ON p.event_id = i.event_id"
-    );
-    let found: Vec<EventId> = db::all(conn, &sql, vec![people.clone()]).await?;
-    let count = found.len() as u64;
-    let ids = db::ids(conn, found.iter().map(|row| row.id));
-    db::exec(
-        conn,
-        &format!(
-            "INSERT INTO event_tombstones (event_id, why, at) SELECT r.id, 'erased', $2 FROM {table} WHERE TRUE
-             ON CONFLICT (event_id) DO NOTHING"
-        ),
-        vec![ids.clone(), engine.clock.now().into()],
-    )
+async fn payloads<C: ConnectionTrait>(engine: &Engine, conn: &C, people: &Rows) -> Result<u64> {
+    let found: Vec<EventId> = db::of_rows(conn, people.clone(), values![], |table| {
+        format!(
+            "SELECT e.id FROM {table} JOIN messages m ON m.user_id = r.id
+                 JOIN events e ON e.campaign_id = m.campaign_id AND e.seq = m.seq
+                 JOIN event_payloads p ON p.event_id = e.id
+             UNION SELECT i.event_id FROM {table} JOIN inbound_messages i ON i.user_id = r.id
+                 JOIN event_payloads p ON p.event_id = i.event_id"
+        )
+    })
     .await?;
-    let sql = format!("DELETE FROM event_payloads WHERE event_id IN (SELECT r.id FROM {table})");
-    db::exec(conn, &sql, vec![ids]).await?;
-    Ok(count)
+    let ids = Rows::ids(found.iter().map(|row| row.id));
+    db::bulk(conn, ids.clone(), values![engine.clock.now()], |table| {
+        format!(
+            "INSERT INTO event_tombstones (event_id, why, at) SELECT r.id, 'erased', $1 FROM {table} WHERE TRUE
+             ON CONFLICT (event_id) DO NOTHING"
+        )
+    })
+    .await?;
+    let sql = |table: &str| format!("DELETE FROM event_payloads WHERE event_id IN (SELECT r.id FROM {table})");
+    db::bulk(conn, ids, values![], sql).await?;
+    Ok(found.len() as u64)
 }
 
 #[derive(FromQueryResult)]
@@ -141,7 +138,7 @@ struct Report {
 }
 
 /// Takes the person out of what imports keep to show: refused rows, and examples of changes.
-async fn forget_files<C: ConnectionTrait>(conn: &C, rows: &[Row], people: &sea_orm::Value) -> Result<()> {
+async fn forget_files<C: ConnectionTrait>(conn: &C, rows: &[Row], people: &Rows) -> Result<()> {
     let addresses: Vec<&String> = rows.iter().flat_map(|row| row.phone.iter().chain(&row.whatsapp_id)).collect();
     for address in &addresses {
         // As files write it: with or without the plus.
@@ -149,12 +146,13 @@ async fn forget_files<C: ConnectionTrait>(conn: &C, rows: &[Row], people: &sea_o
         let sql = format!("UPDATE import_rejects SET raw = '(erased)' WHERE {}", db::contains(conn, "raw", 1));
         db::exec(conn, &sql, values![part]).await?;
     }
-    let sql = format!(
-        "SELECT i.id, i.report, i.checked FROM imports i WHERE i.id IN (
-             SELECT ir.import_id FROM import_rows ir WHERE ir.user_id IN (SELECT r.id FROM {}))",
-        db::rows(conn, 1, "r", &[("id", Kind::Id)])
-    );
-    let reports: Vec<Report> = db::all(conn, &sql, vec![people.clone()]).await?;
+    let reports: Vec<Report> = db::of_rows(conn, people.clone(), values![], |table| {
+        format!(
+            "SELECT i.id, i.report, i.checked FROM imports i WHERE i.id IN (
+                 SELECT ir.import_id FROM import_rows ir WHERE ir.user_id IN (SELECT r.id FROM {table}))"
+        )
+    })
+    .await?;
     for row in reports {
         let without = |report: Value| -> Result<Value> {
             let mut report: ImportReport = serde_json::from_value(report)?;

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod attributes;
+mod bulk;
 mod consents;
 mod dead_letters;
 mod delivery;
