@@ -18,6 +18,7 @@ pub mod senders;
 pub mod subscriptions;
 pub mod templates;
 pub mod topics;
+pub mod user_views;
 pub mod users;
 
 use domain::problem::{Kind, Problem};

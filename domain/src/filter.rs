@@ -66,6 +66,7 @@
 
 mod ast;
 mod check;
+mod complete;
 mod evaluate;
 mod lex;
 mod normal;
@@ -74,6 +75,7 @@ mod print;
 
 pub use ast::{AttributeName, Behaviour, Comparison, Condition, Expr, Field, Literal, Scope, Test, Unit, Window};
 pub use check::{AttributeKind, Schema, check};
+pub use complete::{Completion, MAX_COMPLETIONS, Vocabulary, complete};
 pub use evaluate::{Explanation, Facts, Occurrence, evaluate, explain, is_plain_decimal, iso_day};
 pub use parse::parse;
 

@@ -52,6 +52,10 @@ ids! {
     TopicId,
     /// A saved filter over users.
     SegmentId,
+    /// A saved way to look at the list of users.
+    UserViewId,
+    /// A change of everyone who matches a filter.
+    BulkId,
     /// A template; its text lives in versions.
     TemplateId,
     /// A number or messaging service that messages are sent from.

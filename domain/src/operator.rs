@@ -27,6 +27,8 @@ words! {
         UserRead = "user.read", "See users";
         /// Change users.
         UserWrite = "user.write", "Change users";
+        /// Change many users at once.
+        UserBulk = "user.bulk", "Change many users at once";
         /// Take out everything that is held on a person.
         UserExport = "user.export", "Export what is held on users";
         /// Remove and erase users.
@@ -69,7 +71,7 @@ pub const fn may(role: Role, operation: Operation) -> bool {
         UserRead | ContentRead | CampaignRead | InboundRead | OwnAccount => return true,
         SimulatorUse => Role::Agent,
         ConsentWrite | UserWrite => return matches!(role, Role::Agent | Role::Marketer | Role::Admin),
-        UserExport | UserErase | ImportWrite | ContentWrite | CampaignWrite => {
+        UserBulk | UserExport | UserErase | ImportWrite | ContentWrite | CampaignWrite => {
             return matches!(role, Role::Marketer | Role::Admin);
         }
         CampaignLaunch | MessageReview => Role::Marketer,
@@ -129,6 +131,7 @@ mod tests {
             (SimulatorUse, &[Role::Agent, Role::Marketer, Role::Approver, Role::Admin]),
             (ConsentWrite, &[Role::Agent, Role::Marketer, Role::Admin]),
             (UserWrite, &[Role::Agent, Role::Marketer, Role::Admin]),
+            (UserBulk, &[Role::Marketer, Role::Admin]),
             (UserExport, &[Role::Marketer, Role::Admin]),
             (UserErase, &[Role::Marketer, Role::Admin]),
             (ImportWrite, &[Role::Marketer, Role::Admin]),

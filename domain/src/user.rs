@@ -1,5 +1,13 @@
 //! Users: the people who receive messages.
 
+mod bulk;
+mod list;
+mod view;
+
+pub use bulk::{Bulk, BulkAct, BulkForm, BulkPreview, BulkStatus};
+pub use list::{COLUMNS_MAX, NoColumn, UserColumn, UserColumns, UserSort};
+pub use view::{UserView, UserViewForm};
+
 use crate::{
     attribute::Attribute,
     consent::{ConsentEvent, ConsentView},

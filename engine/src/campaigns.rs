@@ -334,7 +334,9 @@ pub(crate) async fn audience_filter<C: ConnectionTrait>(conn: &C, audience: &Aud
     }
     let excluded: Vec<&str> = excluded.iter().map(String::as_str).collect();
     let filter = domain::campaign::audience_filter(audience, segment.as_deref(), &excluded);
-    filter.map_err(|(field, error)| Error::invalid(field, error.to_string()))
+    let filter = filter.map_err(|(field, error)| Error::invalid(field, error.to_string()))?;
+    // A segment may be older than the declaration of an attribute that it names: the audience is what lists show now.
+    segments::fitted(conn, &filter, "audience/filter").await
 }
 
 #[derive(FromQueryResult)]

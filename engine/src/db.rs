@@ -82,11 +82,17 @@ pub struct Pools {
     pub connections: u32,
     /// How long to wait for one, in seconds.
     pub acquire_seconds: u64,
+    /// How long one statement may take whose cost a person decides, such as a filter's, in milliseconds.
+    pub asked_ms: u32,
 }
+
+/// How many statements whose cost a person decides may run at once in one process; the others wait for their turn. What
+/// the engine itself needs never waits for them.
+const ASKED_CONNECTIONS: u32 = 4;
 
 impl Default for Pools {
     fn default() -> Self {
-        Self { connections: 16, acquire_seconds: 5 }
+        Self { connections: 16, acquire_seconds: 5, asked_ms: 15_000 }
     }
 }
 
@@ -94,6 +100,7 @@ impl Default for Pools {
 #[derive(Debug, Clone)]
 pub struct Db {
     read: DatabaseConnection,
+    asked: DatabaseConnection,
     write: DatabaseConnection,
     bulk: DatabaseConnection,
     /// Who may write next, on a database with one writer.
@@ -115,6 +122,12 @@ impl Db {
     /// For reading outside a transaction.
     pub fn read(&self) -> &DatabaseConnection {
         &self.read
+    }
+
+    /// For reading what a person asks for with a filter: few statements at once, and each of them ends in time, with
+    /// [`Error::Invalid`] on `filter` if it has to.
+    pub fn asked(&self) -> &DatabaseConnection {
+        &self.asked
     }
 
     /// Begins a transaction whose commit is durable. On SQLite it takes the write lock at once, so that what it reads
@@ -171,7 +184,7 @@ impl Db {
 
     /// Closes all connections.
     pub async fn close(self) {
-        for connection in [self.read, self.write, self.bulk] {
+        for connection in [self.read, self.asked, self.write, self.bulk] {
             // A connection that is gone already needs no closing.
             let _ = connection.close().await;
         }
@@ -271,6 +284,15 @@ pub fn key_of<C: ConnectionTrait>(conn: &C, key: &str) -> Value {
     match conn.get_database_backend() {
         DbBackend::Postgres => Value::from(key),
         _ => Value::from(format!("$.\"{key}\"")),
+    }
+}
+
+/// Text without its ASCII case, ordered by its bytes. SQLite's `lower` knows no other case; PostgreSQL's, under the
+/// collation `C`, neither.
+pub fn folded<C: ConnectionTrait>(conn: &C, text: &str) -> String {
+    match conn.get_database_backend() {
+        DbBackend::Postgres => format!("lower({text} COLLATE \"C\")"),
+        _ => format!("lower({text})"),
     }
 }
 

@@ -117,6 +117,10 @@ impl From<DbErr> for Error {
         if let Some(SqlErr::UniqueConstraintViolation(_)) = error.sql_err() {
             return Self::conflict("there is one like it already");
         }
+        if is_over_time(&error) {
+            let why = "finding these people takes too long; narrow it down, for example by when they were added";
+            return Self::invalid("filter", why);
+        }
         match &error {
             DbErr::ConnectionAcquire(_) | DbErr::Conn(RuntimeErr::SqlxError(_)) => {
                 Self::Unavailable { what: "the database", source: Box::new(error) }
@@ -140,6 +144,16 @@ fn is_connection_loss(error: &DbErr) -> bool {
         }
         _ => false,
     }
+}
+
+/// Whether the database ended the statement because its time was over. Only those that answer a filter have such a time.
+fn is_over_time(error: &DbErr) -> bool {
+    let (DbErr::Exec(RuntimeErr::SqlxError(inner)) | DbErr::Query(RuntimeErr::SqlxError(inner))) = error else {
+        return false;
+    };
+    // 57014: PostgreSQL canceled the statement; 9: SQLite was interrupted.
+    matches!(inner.as_ref(), sea_orm::SqlxError::Database(database)
+        if matches!(database.code().as_deref(), Some("57014" | "9")))
 }
 
 impl From<serde_json::Error> for Error {

@@ -1,6 +1,6 @@
 //! What runs in the background: for each doorbell, one use case. Each is safe to run twice.
 
-use crate::{Doorbell, Engine, Result, delivery, expansion, imports, reconcile, sweep};
+use crate::{Doorbell, Engine, Result, delivery, expansion, imports, reconcile, sweep, users};
 
 /// Answers a doorbell.
 ///
@@ -11,6 +11,7 @@ pub async fn run(engine: &Engine, bell: Doorbell) -> Result<()> {
         Doorbell::Expand(campaign) => expansion::run(engine, campaign).await,
         Doorbell::Deliver(campaign) => delivery::run(engine, campaign).await,
         Doorbell::Import(import) => imports::run(engine, import).await,
+        Doorbell::Bulk(change) => users::bulk::run(engine, change).await,
         Doorbell::Reconcile => reconcile::run(engine).await,
         Doorbell::Sweep => sweep::run(engine).await,
     }

@@ -48,6 +48,7 @@ pub mod templates;
 pub mod testing;
 pub mod topics;
 pub mod twilio;
+pub mod user_views;
 pub mod users;
 pub mod workers;
 

@@ -5,7 +5,7 @@ pub mod redis;
 
 use crate::error::Result;
 use async_trait::async_trait;
-use domain::ids::{CampaignId, ImportId};
+use domain::ids::{BulkId, CampaignId, ImportId};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -23,6 +23,8 @@ pub enum Doorbell {
     Deliver(CampaignId),
     /// Read an import's rows.
     Import(ImportId),
+    /// Go on with a change of many users.
+    Bulk(BulkId),
     /// Find out what became of messages whose outcome is unknown.
     Reconcile,
     /// Look for everything that is due.
@@ -30,7 +32,8 @@ pub enum Doorbell {
 }
 
 /// The names of the queues, and how many of each may run at once in one process.
-pub const QUEUES: [(&str, usize); 5] = [("expand", 2), ("deliver", 16), ("import", 1), ("reconcile", 1), ("sweep", 1)];
+pub const QUEUES: [(&str, usize); 6] =
+    [("expand", 2), ("deliver", 16), ("import", 1), ("bulk", 1), ("reconcile", 1), ("sweep", 1)];
 
 /// How many doorbells one queue holds; more are dropped, and the sweep rings them again (apalis-redis jams at 8,000).
 pub const QUEUE_MAX: usize = 500;
@@ -42,6 +45,7 @@ impl Doorbell {
             Self::Expand(_) => "expand",
             Self::Deliver(_) => "deliver",
             Self::Import(_) => "import",
+            Self::Bulk(_) => "bulk",
             Self::Reconcile => "reconcile",
             Self::Sweep => "sweep",
         }

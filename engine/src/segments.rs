@@ -1,6 +1,9 @@
 //! Segments: saved filters over users.
 
 mod facts;
+mod vocabulary;
+
+pub use vocabulary::vocabulary;
 
 use crate::{
     Engine, Error, Result,
@@ -176,7 +179,7 @@ pub async fn explain(engine: &Engine, actor: &Actor, text: &str, user: UserId) -
 /// [`Error::Invalid`] for a filter that cannot be read, [`Error::Forbidden`].
 pub async fn count(engine: &Engine, actor: &Actor, text: &str) -> Result<SegmentCount> {
     authorize(Operation::UserRead, actor)?;
-    let conn = engine.db.read();
+    let conn = engine.db.asked();
     let filter = checked(conn, text, "filter").await?;
     let (predicate, params) = where_matching(engine, conn, &filter, 1);
     let sql = format!("SELECT count(*) AS value FROM users u WHERE {predicate}");
@@ -193,7 +196,7 @@ pub async fn count(engine: &Engine, actor: &Actor, text: &str) -> Result<Segment
 /// # Errors
 /// [`Error::Invalid`] for a condition that cannot be asked.
 pub(crate) async fn count_matching(engine: &Engine, filter: &Filter) -> Result<i64> {
-    let conn = engine.db.read();
+    let conn = engine.db.asked();
     let (predicate, params) = where_matching(engine, conn, filter, 1);
     let sql = format!("SELECT count(*) AS value FROM users u WHERE {predicate}");
     Ok(db::scalar(conn, &sql, params).await?.unwrap_or(0))
@@ -204,7 +207,7 @@ pub(crate) async fn count_matching(engine: &Engine, filter: &Filter) -> Result<i
 /// # Errors
 /// [`Error::Invalid`] for a condition that cannot be asked.
 pub(crate) async fn sample_ids(engine: &Engine, filter: &Filter, rows: u32) -> Result<Vec<UserId>> {
-    let conn = engine.db.read();
+    let conn = engine.db.asked();
     let (predicate, params) = where_matching(engine, conn, filter, 2);
     let sql = format!("SELECT u.id FROM users u WHERE {predicate} ORDER BY u.id DESC LIMIT $1");
     let values = [Value::from(i64::from(rows))].into_iter().chain(params).collect();
@@ -234,10 +237,25 @@ pub(crate) async fn checked<C: ConnectionTrait>(conn: &C, text: &str, field: &st
     if filter.is_everyone() {
         return Ok(filter);
     }
+    filter::check(&filter, &schema(conn).await?).map_err(|error| invalid(field, text, &error))
+}
+
+/// A filter that was put together from others, with values brought to the declared kinds and topics to their keywords.
+///
+/// # Errors
+/// [`Error::Invalid`] on `field`, as [`checked`]; no place is named, as nobody typed this text.
+pub(crate) async fn fitted<C: ConnectionTrait>(conn: &C, filter: &Filter, field: &str) -> Result<Filter> {
+    if filter.is_everyone() {
+        return Ok(filter.clone());
+    }
+    filter::check(filter, &schema(conn).await?).map_err(|error| Error::invalid(field, error.message))
+}
+
+/// What is declared now. Attributes that are not are allowed: an import may bring them before anybody declares them.
+async fn schema<C: ConnectionTrait>(conn: &C) -> Result<Schema> {
     let topics: Vec<TopicName> = db::all(conn, "SELECT key, name FROM topics", Vec::new()).await?;
     let topics = topics.into_iter().map(|row| (row.key, row.name)).collect();
-    let schema = Schema { topics: Some(topics), attributes: attributes::declared(conn).await?, open: true };
-    filter::check(&filter, &schema).map_err(|error| invalid(field, text, &error))
+    Ok(Schema { topics: Some(topics), attributes: attributes::declared(conn).await?, open: true })
 }
 
 #[derive(FromQueryResult)]

@@ -155,8 +155,20 @@ pub async fn set(
 /// # Errors
 /// [`Error::Unavailable`].
 pub(crate) async fn subscribe_many<C: ConnectionTrait>(engine: &Engine, conn: &C, entries: &[Entry<'_>]) -> Result<()> {
+    subscribe_undecided(engine, conn, entries).await.map(drop)
+}
+
+/// The same for an operator's change of many people; answers how many were subscribed.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub(crate) async fn subscribe_undecided<C: ConnectionTrait>(
+    engine: &Engine,
+    conn: &C,
+    entries: &[Entry<'_>],
+) -> Result<usize> {
     if entries.is_empty() {
-        return Ok(());
+        return Ok(0);
     }
     consents::lock_people(conn, entries.iter().map(|entry| entry.user)).await?;
     let named: Vec<(&Entry<'_>, TopicId)> = entries.iter().filter_map(|entry| Some((entry, entry.topic?))).collect();
@@ -193,14 +205,14 @@ pub(crate) async fn subscribe_many<C: ConnectionTrait>(engine: &Engine, conn: &C
         )
     })
     .await?;
-    db::bulk(conn, rows, values![], |table| {
+    let subscribed = db::bulk(conn, rows, values![], |table| {
         format!(
             "INSERT INTO subscriptions (user_id, topic_id, state, event_id, updated_at)
              SELECT r.user_id, r.topic_id, 'subscribed', r.id, r.at FROM {table}"
         )
     })
     .await?;
-    Ok(())
+    Ok(usize::try_from(subscribed).unwrap_or(usize::MAX))
 }
 
 #[derive(FromQueryResult)]

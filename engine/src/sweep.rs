@@ -11,7 +11,7 @@ use crate::{
 use chrono::{DateTime, Duration, Utc};
 use domain::{
     campaign::{CampaignStatus, Event},
-    ids::{CampaignId, ImportId, MessageKey},
+    ids::{BulkId, CampaignId, ImportId, MessageKey},
     message::{self, Outcome, State, transition},
 };
 use sea_orm::FromQueryResult;
@@ -217,7 +217,7 @@ struct RunningRow {
     due: i64,
 }
 
-/// Rings for running campaigns with work, for imports that stand still, and for unknown outcomes that are due.
+/// Rings for running campaigns with work, for imports and changes of many users that stand still, and for unknown outcomes that are due.
 async fn ring(engine: &Engine) -> Result<()> {
     let now = engine.clock.now();
     let running: Vec<RunningRow> = db::all(
@@ -249,6 +249,11 @@ async fn ring(engine: &Engine) -> Result<()> {
     .await?;
     for row in imports {
         engine.queue.ring(Doorbell::Import(ImportId(row.id))).await;
+    }
+    let bulk: Vec<IdRow> =
+        db::all(engine.db.read(), "SELECT id FROM bulk_changes WHERE status = 'running'", values![]).await?;
+    for row in bulk {
+        engine.queue.ring(Doorbell::Bulk(BulkId(row.id))).await;
     }
     let unknown: Option<i32> = db::scalar(
         engine.db.read(),

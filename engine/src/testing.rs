@@ -54,7 +54,7 @@ use url::Url;
 pub const START: &str = "2026-06-02T17:00:00Z";
 
 /// How many connections a test's engine has.
-const POOLS: Pools = Pools { connections: 8, acquire_seconds: 30 };
+const POOLS: Pools = Pools { connections: 8, acquire_seconds: 30, asked_ms: 15_000 };
 
 /// How many doorbells one [`TestEnv::run_jobs`] answers before it takes them for an endless ring.
 const BELLS_MAX: usize = 10_000;
@@ -89,6 +89,7 @@ pub struct TestEnv {
     ring: Arc<LocalRing>,
     may_leave_jobs: AtomicBool,
     names: AtomicUsize,
+    location: Location,
     _serving: DropGuard,
     _uploads: TempDir,
     _place: Place,
@@ -108,8 +109,8 @@ impl TestEnv {
     /// # Panics
     /// As [`TestEnv::new`].
     pub async fn with(backend: Backend, change: impl FnOnce(&mut Limits)) -> Self {
-        let (db, place) = open(backend).await;
-        Self::on(db, place, change).await
+        let (db, location, place) = open(backend).await;
+        Self::on(db, location, place, change).await
     }
 
     /// An engine on a PostgreSQL server of its own that makes every commit durable: for measurements.
@@ -118,12 +119,13 @@ impl TestEnv {
     /// As [`TestEnv::new`].
     pub async fn durable() -> Self {
         let server = postgres::Durable::start().unwrap_or_else(|error| panic!("{error}"));
-        let db = Db::connect(&Location::Postgres(server.url()), POOLS).await.expect("the server takes connections");
+        let location = Location::Postgres(server.url());
+        let db = Db::connect(&location, POOLS).await.expect("the server takes connections");
         Migrator::up(db.for_migrations(), None).await.expect("the migrations apply to an empty database");
-        Self::on(db, Place::Durable { _server: server }, |_| {}).await
+        Self::on(db, location, Place::Durable { _server: server }, |_| {}).await
     }
 
-    async fn on(db: Db, place: Place, change: impl FnOnce(&mut Limits)) -> Self {
+    async fn on(db: Db, location: Location, place: Place, change: impl FnOnce(&mut Limits)) -> Self {
         let start: DateTime<Utc> = START.parse().expect("a constant instant");
         let clock = Clock::manual(start);
         let simulator_clock = simulator::Clock::manual(start);
@@ -155,6 +157,7 @@ impl TestEnv {
             ring,
             may_leave_jobs: AtomicBool::new(false),
             names: AtomicUsize::new(0),
+            location,
             _serving: closing.drop_guard(),
             _uploads: uploads,
             _place: place,
@@ -164,6 +167,11 @@ impl TestEnv {
     /// An operator of this role, who is nobody in the database.
     pub fn operator(&self, role: Role) -> Actor {
         operator(&self.engine, role)
+    }
+
+    /// Where the database is, for a test that opens it in its own way.
+    pub fn location(&self) -> Location {
+        self.location.clone()
     }
 
     /// Moves the time, here and at the provider.
@@ -222,7 +230,7 @@ impl Drop for TestEnv {
     }
 }
 
-async fn open(backend: Backend) -> (Db, Place) {
+async fn open(backend: Backend) -> (Db, Location, Place) {
     let (location, place) = match backend {
         Backend::Sqlite => {
             let database = sqlite::Database::migrated().await;
@@ -233,7 +241,8 @@ async fn open(backend: Backend) -> (Db, Place) {
             (Location::Postgres(database.url()), Place::Postgres { _database: database })
         }
     };
-    (Db::connect(&location, POOLS).await.expect("the test's own database takes connections"), place)
+    let db = Db::connect(&location, POOLS).await.expect("the test's own database takes connections");
+    (db, location, place)
 }
 
 /// Small batches, so that a few messages already take several; delays of a second, which the test's clock passes at once.

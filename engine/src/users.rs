@@ -1,15 +1,18 @@
 //! Users: the people who receive messages.
 
+pub mod bulk;
 mod detail;
 mod dossier;
 mod erase;
 mod form;
+mod list;
 mod list_export;
 mod merge;
 
 pub use detail::get;
 pub use dossier::export;
 pub use erase::{After, remove};
+pub use list::{list, list_sorted};
 pub use list_export::{Format, export_list};
 pub use merge::merge;
 
@@ -21,46 +24,24 @@ use crate::{
     consents,
     db::{self, Rows},
     entity::user,
-    segments, values,
+    values,
 };
 use chrono::{DateTime, Utc};
 use domain::{
     consent::ConsentView,
     ids::UserId,
     operator::Operation,
-    page::{Page, PageRequest},
     phone::{Address, Channel},
     user::{User, UserForm},
 };
 use form::Entered;
-use sea_orm::{ActiveModelTrait, ConnectionTrait, EntityTrait, FromQueryResult, Set, Value};
+use sea_orm::{ActiveModelTrait, ConnectionTrait, EntityTrait, FromQueryResult, Set};
 use serde_json::{Map, json};
 use std::collections::HashMap;
 use uuid::Uuid;
 
 /// The longest name, in characters; longer ones are refused when entered, and cut when a provider tells them.
 pub const NAME_MAX_CHARS: usize = 200;
-
-/// People who match a filter, newest first. Those who were merged into others are left out.
-///
-/// # Errors
-/// [`Error::Invalid`] on `filter` or `after`, [`Error::Forbidden`].
-pub async fn list(engine: &Engine, actor: &Actor, filter: &str, page: &PageRequest) -> Result<Page<User>> {
-    authorize(Operation::UserRead, actor)?;
-    let before = match &page.after {
-        Some(cursor) => cursor.parse::<Uuid>().map_err(|_| Error::invalid("after", "this is not a cursor"))?,
-        None => Uuid::max(),
-    };
-    let conn = engine.db.read();
-    let parsed = segments::checked(conn, filter, "filter").await?;
-    let (predicate, params) = segments::where_matching(engine, conn, &parsed, 3);
-    let sql = format!("SELECT u.* FROM users u WHERE u.id < $1 AND {predicate} ORDER BY u.id DESC LIMIT $2");
-    let mut values: Vec<Value> = values![before, i64::from(page.limit()) + 1];
-    values.extend(params);
-    let rows: Vec<user::Model> = db::all(conn, &sql, values).await?;
-    let page = Page::cut(rows, page.limit(), |row| row.id.to_string());
-    Ok(Page { rows: with_consents(conn, page.rows).await?, next: page.next })
-}
 
 #[derive(FromQueryResult)]
 struct ConsentRow {

@@ -16,6 +16,7 @@ mod m20261123_000007_import_rows;
 mod m20261126_000010_change_sets;
 mod m20261126_000011_tombstones;
 mod m20261126_000012_exclusions;
+mod m20261126_000020_user_lists;
 
 /// Applies and reverts the migrations.
 pub struct Migrator;
@@ -34,6 +35,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261126_000010_change_sets::Migration),
             Box::new(m20261126_000011_tombstones::Migration),
             Box::new(m20261126_000012_exclusions::Migration),
+            Box::new(m20261126_000020_user_lists::Migration),
         ]
     }
 }

@@ -4,6 +4,7 @@ use super::Failure;
 #[cfg(feature = "ssr")]
 use super::caller;
 use domain::{
+    filter::Vocabulary,
     ids::{SegmentId, UserId},
     segment::{Segment, SegmentCount, SegmentMatch},
 };
@@ -49,4 +50,11 @@ pub async fn delete(id: SegmentId) -> Result<(), Failure> {
 pub async fn explain(filter: String, user: UserId) -> Result<SegmentMatch, Failure> {
     let (engine, actor) = caller()?;
     Ok(engine::segments::explain(&engine, &actor, &filter, user).await?)
+}
+
+/// What a filter may speak of.
+#[server(prefix = "/ui/fn", endpoint = "segments/vocabulary", input = Json)]
+pub async fn filter_vocabulary() -> Result<Vocabulary, Failure> {
+    let (engine, actor) = caller()?;
+    Ok(engine::segments::vocabulary(&engine, &actor).await?)
 }

@@ -6,15 +6,36 @@ use super::caller;
 use domain::{
     ids::UserId,
     page::{Page, PageRequest},
-    user::{User, UserDetail, UserForm},
+    user::{Bulk, BulkForm, BulkPreview, User, UserDetail, UserForm, UserSort},
 };
 use leptos::{prelude::*, server_fn::codec::Json};
 
-/// One page of the users who match a filter; the empty filter matches everyone.
+/// One page of the users who match a filter, in an order; the empty filter matches everyone.
 #[server(prefix = "/ui/fn", endpoint = "users/list", input = Json)]
-pub async fn list(filter: String, page: PageRequest) -> Result<Page<User>, Failure> {
+pub async fn list(filter: String, sort: UserSort, page: PageRequest) -> Result<Page<User>, Failure> {
     let (engine, actor) = caller()?;
-    Ok(engine::users::list(&engine, &actor, &filter, &page).await?)
+    Ok(engine::users::list_sorted(&engine, &actor, &filter, sort, &page).await?)
+}
+
+/// What a change of everyone who matches a filter would do, and to how many.
+#[server(prefix = "/ui/fn", endpoint = "users/bulk-preview", input = Json)]
+pub async fn preview_bulk(form: BulkForm) -> Result<BulkPreview, Failure> {
+    let (engine, actor) = caller()?;
+    Ok(engine::users::bulk::preview(&engine, &actor, &form).await?)
+}
+
+/// Starts a change of as many people as the preview stated.
+#[server(prefix = "/ui/fn", endpoint = "users/bulk-start", input = Json)]
+pub async fn bulk_start(form: BulkForm, people: i64) -> Result<Bulk, Failure> {
+    let (engine, actor) = caller()?;
+    Ok(engine::users::bulk::start(&engine, &actor, &form, people).await?)
+}
+
+/// The latest changes of many people.
+#[server(prefix = "/ui/fn", endpoint = "users/bulk-list", input = Json)]
+pub async fn bulk_list() -> Result<Vec<Bulk>, Failure> {
+    let (engine, actor) = caller()?;
+    Ok(engine::users::bulk::list(&engine, &actor).await?)
 }
 
 /// One user with everything that is known.

@@ -1,8 +1,11 @@
-//! The filter language's input: parsed as it is typed, with what is wrong marked at its place.
+//! The filter language's input: parsed as it is typed, with what is wrong marked at its place and what may come next under it.
+
+mod offers;
 
 use super::Field;
 use domain::filter::{self, FilterError};
-use leptos::prelude::*;
+use leptos::{html, prelude::*};
+use offers::Offers;
 
 /// What is wrong with a filter's text, if anything; the very parser of the server, run in the browser.
 pub fn problem(text: &str) -> Option<FilterError> {
@@ -33,14 +36,18 @@ pub fn FilterInput(
     let wrong = Memo::new(move |_| problem(&value.get()));
     let message = Signal::derive(move || wrong.get().map(|wrong| wrong.message).or_else(|| error.get()));
     let described_by = format!("{name}-place {name}-hint {name}-error");
+    let area = NodeRef::<html::Textarea>::new();
+    let offers = Offers::new(&name, value, area);
     view! {
         <Field
             label
             name=name.clone()
-            hint="For example: city = \"Colombo\" and consent.whatsapp = opted_in and not messaged within 7 days. Empty means everyone."
+            hint="For example: city = \"Colombo\" and consent.whatsapp = opted_in and not messaged within 7 days. Empty means everyone. Ctrl+Space shows what may come next."
             error=message
         >
+            <div class="offers-place">
             <textarea
+                node_ref=area
                 class="input input-code"
                 rows=rows
                 id=name.clone()
@@ -51,24 +58,44 @@ pub fn FilterInput(
                 aria-describedby=described_by
                 aria-invalid=move || wrong.read().is_some().then_some("true")
                 prop:value=move || value.get()
-                on:input:target=move |event| value.set(event.target().value())
-                on:keydown=submit_on_enter
+                autocomplete="off"
+                aria-autocomplete="list"
+                aria-haspopup="listbox"
+                aria-controls=offers.id()
+                aria-activedescendant=move || offers.chosen_id()
+                on:focus=move |_| offers.prepare()
+                on:blur=move |_| offers.close()
+                on:input:target=move |event| {
+                    value.set(event.target().value());
+                    offers.refresh();
+                }
+                on:keydown=move |event| {
+                    if offers.key(&event) {
+                        event.prevent_default();
+                        event.stop_propagation();
+                    } else {
+                        submit_on_enter(&event, offers);
+                    }
+                }
             >
                 {value.get_untracked()}
             </textarea>
+            {offers.view()}
+            </div>
             <Place id=format!("{name}-place") value wrong=wrong.into() />
         </Field>
     }
 }
 
 /// Enter submits the form around a filter, and Shift+Enter makes a new line.
-fn submit_on_enter(event: leptos::ev::KeyboardEvent) {
+fn submit_on_enter(event: &leptos::ev::KeyboardEvent, offers: Offers) {
     if event.key() != "Enter" || event.shift_key() || event.is_composing() {
         return;
     }
-    let form = event_target::<web_sys::HtmlTextAreaElement>(&event).form();
+    let form = event_target::<web_sys::HtmlTextAreaElement>(event).form();
     if let Some(form) = form {
         event.prevent_default();
+        offers.close();
         // Fails only if the form left the page meanwhile.
         let _ = form.request_submit();
     }

@@ -2,23 +2,27 @@
 
 use leptos::prelude::*;
 use leptos_router::{components::A, hooks::use_location};
+use std::borrow::Cow;
 
 /// A table. On a narrow screen its rows become blocks, each cell led by its `data-label`.
 #[component]
-pub fn Table(
+pub fn Table<H>(
     /// What the table holds, for those who cannot see it.
     #[prop(into)]
     label: String,
     /// The heads of its columns.
-    head: Vec<&'static str>,
+    head: Vec<H>,
     /// Its rows. In each, the link that opens it has `data-row`, so that `j` and `k` find it.
     children: Children,
-) -> impl IntoView {
+) -> impl IntoView
+where
+    H: Into<Cow<'static, str>> + 'static,
+{
     view! {
         <div class="table-frame">
             <table class="table" aria-label=label>
                 <thead>
-                    <tr>{head.into_iter().map(|text| view! { <th scope="col">{text}</th> }).collect_view()}</tr>
+                    <tr>{head.into_iter().map(|text| text.into()).map(|text: Cow<'static, str>| view! { <th scope="col">{text}</th> }).collect_view()}</tr>
                 </thead>
                 <tbody>{children()}</tbody>
             </table>

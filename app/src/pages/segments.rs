@@ -10,6 +10,7 @@ use domain::{
     operator::Operation,
     page::PageRequest,
     segment::{Segment, SegmentCount, SegmentMatch},
+    user::UserSort,
 };
 use leptos::prelude::*;
 use leptos_router::components::A;
@@ -180,7 +181,8 @@ fn Matching(filter: RwSignal<String>) -> impl IntoView {
         let number = number.replace(['"', '\\'], "");
         let text = filter.get_untracked();
         async move {
-            let page = api::users::list(format!("phone = \"{number}\""), PageRequest::default()).await?;
+            let page =
+                api::users::list(format!("phone = \"{number}\""), UserSort::Newest, PageRequest::default()).await?;
             match page.rows.into_iter().next() {
                 Some(user) => Ok((user.label(), Some(api::segments::explain(text, user.id).await?))),
                 None => Ok((number, None)),

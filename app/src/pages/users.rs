@@ -1,15 +1,19 @@
 //! Users: the list, filtered by the filter language.
 
+mod bulk;
+mod look;
+
 use crate::{
     api,
     components::{filter_input, frame::viewer_may, person::Consents, *},
     live,
 };
+use bulk::{BulkDialog, BulkProgress};
 use domain::{
     attribute::shown,
     operator::Operation,
     page::{Page as Rows, PageRequest},
-    user::{User, UserForm},
+    user::{User, UserColumn, UserColumns, UserForm, UserSort},
 };
 use leptos::prelude::*;
 use leptos_router::{
@@ -18,6 +22,7 @@ use leptos_router::{
     hooks::{use_navigate, use_query_map},
     location::Url,
 };
+use look::{ColumnsMenu, Look, Views};
 use serde_json::Value;
 
 /// How many attributes the list names; the rest are counted.
@@ -32,32 +37,29 @@ pub fn users_matching(filter: &str) -> String {
 #[component]
 pub fn Users() -> impl IntoView {
     let query = use_query_map();
-    let wanted = Memo::new(move |_| {
-        let query = query.read();
-        (query.get("filter").unwrap_or_default(), query.get("after"))
-    });
-    let text = RwSignal::new(wanted.get_untracked().0);
+    let look = Memo::new(move |_| Look::of(&query.read()));
+    let after = Memo::new(move |_| query.read().get("after"));
+    let text = RwSignal::new(look.get_untracked().filter);
     // Back and forward change the address under the input.
-    Effect::new(move || text.set(wanted.get().0));
+    Effect::new(move || text.set(look.get().filter));
     let users = Resource::new(
-        move || wanted.get(),
-        |(filter, after)| async move {
+        move || (look.read().filter.clone(), look.read().sort, after.get()),
+        |(filter, sort, after)| async move {
             // A text that does not parse is shown as such under the input; there is nothing to ask the server.
             if filter_input::problem(&filter).is_some() {
                 return Ok(None);
             }
-            api::users::list(filter, PageRequest::after(after)).await.map(Some)
+            api::users::list(filter, sort, PageRequest::after(after)).await.map(Some)
         },
     );
     live::on_changed("users", move || users.refetch());
-    let adding = RwSignal::new(false);
+    let (adding, changing) = (RwSignal::new(false), RwSignal::new(false));
     Effect::new(move || {
         if query.read().get("new").is_some() {
             adding.set(true);
         }
     });
-    let (may_add, may_export) = (viewer_may(Operation::UserWrite), viewer_may(Operation::UserExport));
-    let export = move |format: &str| format!("/ui/users/export.{format}?filter={}", Url::escape(&wanted.read().0));
+    let may_add = viewer_may(Operation::UserWrite);
     let actions = move || {
         view! {
             <LinkButton href="/import">"Import"</LinkButton>
@@ -68,45 +70,88 @@ pub fn Users() -> impl IntoView {
             </Show>
         }
     };
-    let is_filtered = move || !wanted.read().0.trim().is_empty();
     view! {
         <Page title="Users" lead="The people who can receive messages." action=actions>
-            <Form method="get" action="/users">
-                <div class="toolbar">
-                    <div class="field-wide">
-                        <FilterInput label="Filter" name="filter" value=text search=true />
-                    </div>
-                    <div class="actions">
-                        <Button submit=true>"Filter"</Button>
-                        <Show when=move || may_export.get()>
-                            <a class="btn btn-quiet" href=move || export("csv") download rel="external">
-                                "Export CSV"
-                            </a>
-                            <a class="btn btn-quiet" href=move || export("jsonl") download rel="external">
-                                "JSON lines"
-                            </a>
-                        </Show>
-                        <Show when=is_filtered>
-                            <LinkButton kind=ButtonKind::Quiet href="/users">
-                                "Clear"
-                            </LinkButton>
-                        </Show>
-                    </div>
-                </div>
-            </Form>
+            <Views look />
+            <Controls look text changing />
+            <BulkProgress />
             <Load
                 resource=users
                 skeleton=|| view! { <TableSkeleton columns=5 /> }
-                view=move |users| list(users, wanted.get_untracked().0)
+                view=move |users| list(users, look)
             />
         </Page>
         <Dialog open=adding title="New user">
             <NewUser />
         </Dialog>
+        <BulkDialog open=changing look />
     }
 }
 
-fn list(users: Option<Rows<User>>, filter: String) -> AnyView {
+/// What the list is asked for, and what can be done with everyone in it.
+#[component]
+fn Controls(look: Memo<Look>, text: RwSignal<String>, changing: RwSignal<bool>) -> impl IntoView {
+    let attributes = Resource::new(|| (), |()| api::attributes::list());
+    let (may_export, may_change) = (viewer_may(Operation::UserExport), viewer_may(Operation::UserBulk));
+    let export = move |format: &str| format!("/ui/users/export.{format}?filter={}", Url::escape(&look.read().filter));
+    let is_filtered = move || !look.read().filter.trim().is_empty();
+    let navigate = use_navigate();
+    let sort = move |word: String| {
+        let sort = word.parse().unwrap_or_default();
+        navigate(&Look { sort, ..look.get_untracked() }.address(), NavigateOptions::default());
+    };
+    let order = move |one: &UserSort| {
+        let one = *one;
+        view! {
+            <option value=one.as_str() selected=move || look.read().sort == one>
+                {one.label()}
+            </option>
+        }
+    };
+    view! {
+        <Form method="get" action="/users">
+            <div class="toolbar">
+                <div class="field-wide">
+                    <FilterInput label="Filter" name="filter" value=text search=true />
+                </div>
+                <div class="field">
+                    <label for="sort">"Order"</label>
+                    <select class="input" id="sort" name="sort" on:change:target=move |event| sort(event.target().value())>
+                        {UserSort::ALL.iter().map(order).collect_view()}
+                    </select>
+                </div>
+                {move || {
+                    let columns = look.read().columns_in_address();
+                    columns.map(|columns| view! { <input type="hidden" name="columns" value=columns /> })
+                }}
+                <div class="actions">
+                    <Button submit=true>"Filter"</Button>
+                    <ColumnsMenu look attributes />
+                    <Show when=move || may_change.get()>
+                        <Button kind=ButtonKind::Quiet on_click=move |_| changing.set(true)>
+                            "Change all…"
+                        </Button>
+                    </Show>
+                    <Show when=move || may_export.get()>
+                        <a class="btn btn-quiet" href=move || export("csv") download rel="external">
+                            "Export CSV"
+                        </a>
+                        <a class="btn btn-quiet" href=move || export("jsonl") download rel="external">
+                            "JSON lines"
+                        </a>
+                    </Show>
+                    <Show when=is_filtered>
+                        <LinkButton kind=ButtonKind::Quiet href="/users">
+                            "Clear"
+                        </LinkButton>
+                    </Show>
+                </div>
+            </div>
+        </Form>
+    }
+}
+
+fn list(users: Option<Rows<User>>, look: Memo<Look>) -> AnyView {
     let Some(users) = users else {
         return view! {
             <Empty title="The filter cannot be read">"What is wrong with it stands under the filter."</Empty>
@@ -114,12 +159,22 @@ fn list(users: Option<Rows<User>>, filter: String) -> AnyView {
         .into_any();
     };
     if users.rows.is_empty() {
-        return nobody(&filter);
+        return nobody(&look.get_untracked().filter);
     }
+    let rows = StoredValue::new(users.rows);
+    // The columns are chosen without asking for people again.
+    let table = move || {
+        let columns = look.read().columns.clone();
+        let head: Vec<String> =
+            std::iter::once("Name".to_owned()).chain(columns.iter().map(|column| column.label().to_owned())).collect();
+        view! {
+            <Table label="Users" head>
+                {rows.get_value().into_iter().map(|user| row(user, &columns)).collect_view()}
+            </Table>
+        }
+    };
     view! {
-        <Table label="Users" head=vec!["Name", "Phone", "Consent", "Attributes", "Added"]>
-            {users.rows.into_iter().map(row).collect_view()}
-        </Table>
+        {table}
         <NextPage next=users.next />
     }
     .into_any()
@@ -143,9 +198,9 @@ fn nobody(filter: &str) -> AnyView {
     }
 }
 
-fn row(user: User) -> impl IntoView {
+fn row(user: User, columns: &UserColumns) -> impl IntoView + use<> {
     let (href, label) = (format!("/users/{}", user.id), user.label());
-    let (number, attributes) = (number_or_id(&user), summary(&user));
+    let cells = columns.iter().map(|column| cell(&user, column)).collect_view();
     view! {
         <tr>
             <td data-label="Name">
@@ -153,19 +208,38 @@ fn row(user: User) -> impl IntoView {
                     {label}
                 </A>
             </td>
-            <td data-label="Phone" class="nowrap">
-                {number}
-            </td>
-            <td data-label="Consent">
-                <Consents consents=user.consents />
-            </td>
-            <td data-label="Attributes" class="text-muted">
-                {attributes}
-            </td>
-            <td data-label="Added">
-                <When at=user.created_at />
-            </td>
+            {cells}
         </tr>
+    }
+}
+
+fn cell(user: &User, column: &UserColumn) -> AnyView {
+    let label = column.label().to_owned();
+    let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "–".to_owned());
+    match column {
+        UserColumn::Consent => view! {
+            <td data-label=label>
+                <Consents consents=user.consents.clone() />
+            </td>
+        }
+        .into_any(),
+        UserColumn::Created | UserColumn::Updated => {
+            let at = if *column == UserColumn::Created { user.created_at } else { user.updated_at };
+            view! {
+                <td data-label=label>
+                    <When at />
+                </td>
+            }
+            .into_any()
+        }
+        UserColumn::Phone => view! { <td data-label=label class="nowrap">{number_or_id(user)}</td> }.into_any(),
+        UserColumn::Locale => view! { <td data-label=label>{or_dash(&user.locale)}</td> }.into_any(),
+        UserColumn::Zone => view! { <td data-label=label>{or_dash(&user.zone)}</td> }.into_any(),
+        UserColumn::Attributes => view! { <td data-label=label class="text-muted">{summary(user)}</td> }.into_any(),
+        UserColumn::Attribute(name) => {
+            let value = user.attributes.get(name).map_or_else(|| "–".to_owned(), plain);
+            view! { <td data-label=label>{value}</td> }.into_any()
+        }
     }
 }
 

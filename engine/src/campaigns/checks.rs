@@ -33,10 +33,12 @@ pub(super) async fn form(engine: &Engine, form: &CampaignForm) -> Result<()> {
     if let Err(why) = delivery::quiet_override(form.not_before.as_deref(), form.not_after.as_deref()) {
         problems.push(problem("not_before", why));
     }
-    if let Err(Error::Invalid { errors }) = segments::parse(&form.audience.filter, "audience/filter") {
-        problems.extend(errors);
-    }
     let conn = engine.db.read();
+    match segments::checked(conn, &form.audience.filter, "audience/filter").await {
+        Ok(_) => {}
+        Err(Error::Invalid { errors }) => problems.extend(errors),
+        Err(other) => return Err(other),
+    }
     let known = [
         ("sender", "sender", form.sender.map(Uuid::from), "SELECT 1 AS value FROM senders WHERE id = $1"),
         ("template", "template", form.template.map(Uuid::from), "SELECT 1 AS value FROM templates WHERE id = $1"),

@@ -1,8 +1,8 @@
 //! What PostgreSQL does in its own way.
 
-use super::{Db, Pools};
+use super::{ASKED_CONNECTIONS, Db, Pools};
 use crate::error::Result;
-use sea_orm::{ConnectOptions, Database};
+use sea_orm::{ConnectOptions, Database, DatabaseConnection};
 use std::time::Duration;
 
 pub const LOCK: &str = " FOR UPDATE";
@@ -14,18 +14,27 @@ pub const PIN_PLANS: &str =
     "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_seqscan = off";
 
 pub async fn connect(url: &str, pools: Pools) -> Result<Db> {
+    let pool = open(url, pools.connections, pools, None).await?;
+    let asked = open(url, ASKED_CONNECTIONS, pools, Some(pools.asked_ms)).await?;
+    Ok(Db { read: pool.clone(), asked, write: pool.clone(), bulk: pool, turns: None })
+}
+
+/// A pool, each of whose statements the server ends after `statement_ms`, if that is given.
+async fn open(url: &str, connections: u32, pools: Pools, statement_ms: Option<u32>) -> Result<DatabaseConnection> {
     let mut options = ConnectOptions::new(url);
     options
-        .max_connections(pools.connections)
-        .min_connections(1)
+        .max_connections(connections)
+        .min_connections(u32::from(statement_ms.is_none()))
         .acquire_timeout(Duration::from_secs(pools.acquire_seconds))
         .connect_timeout(Duration::from_secs(pools.acquire_seconds))
         .idle_timeout(Duration::from_secs(300))
         .test_before_acquire(false)
         .record_stmt_in_spans(false)
         .sqlx_logging(false);
-    let pool = Database::connect(options).await?;
-    Ok(Db { read: pool.clone(), write: pool.clone(), bulk: pool, turns: None })
+    if let Some(statement_ms) = statement_ms {
+        options.map_sqlx_postgres_opts(move |options| options.options([("statement_timeout", statement_ms)]));
+    }
+    Ok(Database::connect(options).await?)
 }
 
 /// See [`super::json_object`].

@@ -1,12 +1,15 @@
 //! What SQLite does in its own way: one writer, in WAL mode.
 
-use super::{Db, Pools};
+use super::{ASKED_CONNECTIONS, Db, Pools};
 use crate::error::{Error, Result};
 use sea_orm::{
     ConnectOptions, Database, DatabaseConnection, SqliteTransactionMode, TransactionOptions,
-    sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous},
+    sqlx::sqlite::{SqliteConnection, SqliteJournalMode, SqliteSynchronous},
 };
-use std::{path::Path, time::Duration};
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
 
 /// The write lock is the only lock.
 pub const LOCK: &str = "";
@@ -19,9 +22,10 @@ pub async fn connect(path: &Path, pools: Pools) -> Result<Db> {
     // One connection writes what must survive a power cut, another what is done again; readers never wait for them.
     Ok(Db {
         turns: Some(super::turns::Turns::default()),
-        write: open(path, 1, SqliteSynchronous::Full, pools).await?,
-        bulk: open(path, 1, SqliteSynchronous::Normal, pools).await?,
-        read: open(path, pools.connections.min(8), SqliteSynchronous::Normal, pools).await?,
+        write: open(path, 1, SqliteSynchronous::Full, pools, None).await?,
+        bulk: open(path, 1, SqliteSynchronous::Normal, pools, None).await?,
+        read: open(path, pools.connections.min(8), SqliteSynchronous::Normal, pools, None).await?,
+        asked: open(path, ASKED_CONNECTIONS, SqliteSynchronous::Normal, pools, Some(pools.asked_ms)).await?,
     })
 }
 
@@ -30,6 +34,7 @@ async fn open(
     connections: u32,
     synchronous: SqliteSynchronous,
     pools: Pools,
+    statement_ms: Option<u32>,
 ) -> Result<DatabaseConnection> {
     let mut options = ConnectOptions::new(format!("sqlite://{}?mode=rwc", path.display()));
     options
@@ -47,7 +52,24 @@ async fn open(
                 .foreign_keys(true)
                 .statement_cache_capacity(256)
         });
+    if let Some(statement_ms) = statement_ms {
+        let most = Duration::from_millis(statement_ms.into());
+        options.map_sqlx_sqlite_pool_opts(move |options| {
+            options.after_connect(move |connection, _| Box::pin(end_in_time(connection, most))).before_acquire(
+                move |connection, _| Box::pin(async move { end_in_time(connection, most).await.map(|()| true) }),
+            )
+        });
+    }
     Ok(Database::connect(options).await?)
+}
+
+/// Lets SQLite ask, every so many steps of its machine, whether the time is over. Each statement outside a transaction
+/// takes its connection from the pool anew, so that the time begins with it.
+async fn end_in_time(connection: &mut SqliteConnection, most: Duration) -> Result<(), sea_orm::SqlxError> {
+    const EVERY_STEPS: i32 = 10_000;
+    let began = Instant::now();
+    connection.lock_handle().await?.set_progress_handler(EVERY_STEPS, move || began.elapsed() < most);
+    Ok(())
 }
 
 /// A transaction that takes the write lock at once.

@@ -163,6 +163,7 @@ impl RedisRing {
         let id = match bell {
             Doorbell::Expand(campaign) | Doorbell::Deliver(campaign) => campaign.to_string(),
             Doorbell::Import(import) => import.to_string(),
+            Doorbell::Bulk(id) => id.to_string(),
             Doorbell::Reconcile | Doorbell::Sweep => String::new(),
         };
         self.redis.key(&format!("ringing:{}:{id}", bell.queue()))

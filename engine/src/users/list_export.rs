@@ -40,7 +40,7 @@ pub async fn export_list(
     format: Format,
 ) -> Result<impl Stream<Item = Result<Bytes>> + Send + use<>> {
     authorize(Operation::UserExport, actor)?;
-    let conn = engine.db.read();
+    let conn = engine.db.asked();
     let parsed = segments::checked(conn, filter, "filter").await?;
     let (predicate, params) = segments::where_matching(engine, conn, &parsed, 3);
     let columns: Vec<String> = crate::attributes::declared(conn).await?.into_keys().collect();
@@ -77,7 +77,7 @@ struct Step {
 impl Step {
     /// The next people as text, and after whom to go on.
     async fn read(&self, before: Uuid) -> Result<Option<(Bytes, Option<Uuid>)>> {
-        let conn = self.engine.db.read();
+        let conn = self.engine.db.asked();
         let sql = format!("SELECT u.* FROM users u WHERE u.id < $1 AND {} ORDER BY u.id DESC LIMIT $2", self.predicate);
         let mut values: Vec<Value> = values![before, STEP_ROWS];
         values.extend(self.params.iter().cloned());

@@ -17,4 +17,5 @@ mod people;
 mod phones;
 mod segments;
 mod templates;
+mod user_lists;
 mod users;

@@ -12,6 +12,7 @@ use domain::{
     operator::Role,
     phone::Channel,
     topic::{SubscriptionState, TopicKind},
+    user::{BulkStatus, UserSort},
 };
 use engine::{
     Db,
@@ -26,7 +27,7 @@ use std::collections::{BTreeMap, BTreeSet};
 type Checks = BTreeMap<(String, String), BTreeSet<String>>;
 
 async fn open(location: Location) -> Db {
-    Db::connect(&location, Pools { connections: 2, acquire_seconds: 30 }).await.unwrap()
+    Db::connect(&location, Pools { connections: 2, acquire_seconds: 30, ..Pools::default() }).await.unwrap()
 }
 
 /// One text for each thing in the database that a migration made.
@@ -113,6 +114,8 @@ fn expected() -> Checks {
         ("attributes", "kind", words(AttributeKind::ALL, AttributeKind::as_str)),
         ("event_tombstones", "why", literal(&["erased", "expired"])),
         ("import_rows", "effect", literal(&["created", "unchanged", "updated"])),
+        ("user_views", "sort", words(UserSort::ALL, UserSort::as_str)),
+        ("bulk_changes", "status", words(BulkStatus::ALL, BulkStatus::as_str)),
         ("imports", "status", words(ImportStatus::ALL, ImportStatus::as_str)),
     ];
     columns.into_iter().map(|(table, column, words)| ((table.to_owned(), column.to_owned()), words)).collect()

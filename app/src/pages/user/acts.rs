@@ -5,7 +5,11 @@ use crate::{
     api,
     components::{frame::viewer_may, *},
 };
-use domain::{operator::Operation, page::PageRequest, user::User};
+use domain::{
+    operator::Operation,
+    page::PageRequest,
+    user::{User, UserSort},
+};
 use leptos::prelude::*;
 use leptos_router::{NavigateOptions, hooks::use_navigate};
 
@@ -63,7 +67,7 @@ fn Merge(user: User, on_done: impl Fn() + Clone + Send + Sync + 'static) -> impl
     let number = RwSignal::new(String::new());
     let find = Action::new(move |number: &String| {
         let filter = format!("phone = \"{}\"", number.replace(['"', '\\'], ""));
-        api::users::list(filter, PageRequest::default())
+        api::users::list(filter, UserSort::Newest, PageRequest::default())
     });
     let found =
         Signal::derive(move || find.value().get().and_then(Result::ok).map(|page| page.rows.into_iter().next()));

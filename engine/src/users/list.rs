@@ -1,0 +1,119 @@
+//! The list of people, in the orders that an index serves.
+
+use super::with_consents;
+use crate::{
+    Engine, Error, Result,
+    actor::{Actor, authorize},
+    db,
+    entity::user,
+    segments, values,
+};
+use chrono::DateTime;
+use domain::{
+    operator::Operation,
+    page::{Page, PageRequest},
+    user::{User, UserSort},
+};
+use sea_orm::{ConnectionTrait, Value};
+use uuid::Uuid;
+
+/// People who match a filter, newest first. Those who were merged into others are left out.
+///
+/// # Errors
+/// [`Error::Invalid`] on `filter` (also when it takes too long to answer) or `after`, [`Error::Forbidden`].
+pub async fn list(engine: &Engine, actor: &Actor, filter: &str, page: &PageRequest) -> Result<Page<User>> {
+    list_sorted(engine, actor, filter, UserSort::Newest, page).await
+}
+
+/// People who match a filter, in an order. The cursor names the last person of the page before, never their name: it
+/// stands in addresses.
+///
+/// # Errors
+/// [`Error::Invalid`] on `filter` (also when it takes too long to answer) or `after`, [`Error::Forbidden`].
+pub async fn list_sorted(
+    engine: &Engine,
+    actor: &Actor,
+    filter: &str,
+    sort: UserSort,
+    page: &PageRequest,
+) -> Result<Page<User>> {
+    authorize(Operation::UserRead, actor)?;
+    let conn = engine.db.asked();
+    let parsed = segments::checked(conn, filter, "filter").await?;
+    let order = Order::of(conn, sort);
+    let mut values: Vec<Value> = values![i64::from(page.limit()) + 1];
+    let beyond = match &page.after {
+        Some(cursor) => order.beyond(conn, cursor, &mut values).await?,
+        None => "TRUE".to_owned(),
+    };
+    let (predicate, params) = segments::where_matching(engine, conn, &parsed, values.len() + 1);
+    values.extend(params);
+    let sql = format!("SELECT u.* FROM users u WHERE {beyond} AND {predicate} ORDER BY {} LIMIT $1", order.by());
+    let rows: Vec<user::Model> = db::all(conn, &sql, values).await?;
+    let page = Page::cut(rows, page.limit(), |row| cursor(sort, row));
+    Ok(Page { rows: with_consents(conn, page.rows).await?, next: page.next })
+}
+
+/// An order: what is compared before the id, if anything, and which way. Each is an index of migration 20, or the
+/// primary key.
+struct Order {
+    key: Option<String>,
+    down: bool,
+    by_name: bool,
+}
+
+impl Order {
+    fn of<C: ConnectionTrait>(conn: &C, sort: UserSort) -> Self {
+        let key = match sort {
+            UserSort::Newest | UserSort::Oldest => None,
+            UserSort::Name | UserSort::NameDown => Some(db::folded(conn, "coalesce(u.name, '')")),
+            UserSort::Changed | UserSort::Unchanged => Some("u.updated_at".to_owned()),
+        };
+        let down = matches!(sort, UserSort::Newest | UserSort::NameDown | UserSort::Changed);
+        Self { key, down, by_name: matches!(sort, UserSort::Name | UserSort::NameDown) }
+    }
+
+    fn by(&self) -> String {
+        let way = if self.down { "DESC" } else { "ASC" };
+        match &self.key {
+            Some(key) => format!("{key} {way}, u.id {way}"),
+            None => format!("u.id {way}"),
+        }
+    }
+
+    /// The condition of lying beyond a cursor; its parameters follow those that are there.
+    async fn beyond<C: ConnectionTrait>(&self, conn: &C, cursor: &str, values: &mut Vec<Value>) -> Result<String> {
+        let sign = if self.down { "<" } else { ">" };
+        let no_cursor = || Error::invalid("after", "this is not a cursor");
+        let Some(key) = &self.key else {
+            let id: Uuid = cursor.parse().map_err(|_| no_cursor())?;
+            values.push(id.into());
+            return Ok(format!("u.id {sign} ${}", values.len()));
+        };
+        let id: Uuid = if self.by_name {
+            let id: Uuid = cursor.parse().map_err(|_| no_cursor())?;
+            let sql = format!("SELECT {key} AS value FROM users u WHERE u.id = $1");
+            let name: Option<String> = db::scalar(conn, &sql, values![id]).await?;
+            let gone = || Error::invalid("after", "the last person of the page before is gone; begin again");
+            values.push(name.ok_or_else(gone)?.into());
+            id
+        } else {
+            let (nanos, id) = cursor.split_once('.').ok_or_else(no_cursor)?;
+            let at = DateTime::from_timestamp_nanos(nanos.parse().map_err(|_| no_cursor())?);
+            values.push(at.into());
+            id.parse().map_err(|_| no_cursor())?
+        };
+        values.push(id.into());
+        Ok(format!("({key}, u.id) {sign} (${}, ${})", values.len() - 1, values.len()))
+    }
+}
+
+fn cursor(sort: UserSort, row: &user::Model) -> String {
+    match sort {
+        UserSort::Newest | UserSort::Oldest | UserSort::Name | UserSort::NameDown => row.id.to_string(),
+        // The instant stands beside the id, as the row may change again before the next page.
+        UserSort::Changed | UserSort::Unchanged => {
+            format!("{}.{}", row.updated_at.timestamp_nanos_opt().unwrap_or_default(), row.id)
+        }
+    }
+}
