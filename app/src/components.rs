@@ -19,6 +19,7 @@ pub mod progress;
 pub mod skeleton;
 pub mod table;
 pub mod tabs;
+pub mod test_send;
 pub mod time;
 pub mod toast;
 
@@ -37,5 +38,6 @@ pub use progress::ProgressBar;
 pub use skeleton::{LinesSkeleton, TableSkeleton};
 pub use table::{NextPage, Table};
 pub use tabs::Tabs;
+pub use test_send::TestSend;
 pub use time::When;
 pub use toast::Toasts;

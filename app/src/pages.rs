@@ -16,6 +16,7 @@ pub mod missing;
 pub mod overview;
 pub mod phones;
 pub mod segments;
+pub mod settings;
 pub mod sign_in;
 pub mod sign_in_link;
 pub mod templates;

@@ -10,7 +10,8 @@ use crate::{
         account::Account, attributes::Attributes, audit::Audit, campaign_composer::CampaignComposer,
         campaign_monitor::CampaignMonitor, campaigns::Campaigns, import::Import, imports::Imports, inbox::Inbox,
         message::Message, messages::Messages, missing::Missing, overview::Overview, phones::Phones, segments::Segments,
-        sign_in::SignIn, sign_in_link::SignInLink, templates::Templates, topics::Topics, user::User, users::Users,
+        settings::Settings, sign_in::SignIn, sign_in_link::SignInLink, templates::Templates, topics::Topics,
+        user::User, users::Users,
     },
 };
 use leptos::prelude::*;
@@ -54,6 +55,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/messages/:key") view=Message ssr=SsrMode::Async />
                     <Route path=path!("/inbox") view=Inbox ssr=SsrMode::Async />
                     <Route path=path!("/phones") view=Phones ssr=SsrMode::Async />
+                    <Route path=path!("/settings") view=Settings ssr=SsrMode::Async />
                     <Route path=path!("/audit") view=Audit ssr=SsrMode::Async />
                     <Route path=path!("/account") view=Account ssr=SsrMode::Async />
                 </ParentRoute>

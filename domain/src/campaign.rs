@@ -10,9 +10,13 @@ use crate::{
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+mod approval;
 mod audience;
+mod start;
 
+pub use approval::Approval;
 pub use audience::{Audience, EXCLUDED_MAX, Exclusions, audience_filter};
+pub use start::{Listed, Start};
 
 words! {
     /// Where a campaign stands.
@@ -147,6 +151,11 @@ pub const fn transition(from: CampaignStatus, event: Event) -> Result<CampaignSt
     Ok(to)
 }
 
+/// Whether a campaign that stands so can be put away: nothing will happen to it by itself.
+pub const fn may_archive(status: CampaignStatus) -> bool {
+    matches!(status, CampaignStatus::Draft | CampaignStatus::Completed | CampaignStatus::Canceled)
+}
+
 /// What an operator enters for a campaign.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CampaignForm {
@@ -160,6 +169,9 @@ pub struct CampaignForm {
     pub topic: Option<TopicId>,
     /// To whom.
     pub audience: Audience,
+    /// When it starts.
+    #[serde(default)]
+    pub start: Start,
     /// At most this many message segments a second.
     pub rate_per_second: Option<u32>,
     /// Stricter quiet hours than the rules': not before this local time, as `HH:MM`.
@@ -180,6 +192,7 @@ impl Default for CampaignForm {
             template: None,
             topic: None,
             audience: Audience::default(),
+            start: Start::Now,
             rate_per_second: None,
             not_before: None,
             not_after: None,
@@ -212,8 +225,12 @@ pub struct Campaign {
     pub template_version: Option<i32>,
     /// SHA-256 over the frozen definition, in hex; set at launch.
     pub audience_hash: Option<String>,
-    /// When it starts.
+    /// Whether a second operator let it start.
+    pub approval: Approval,
+    /// When it starts: for a local time, when the first clocks on earth show it.
     pub scheduled_at: Option<DateTime<Utc>>,
+    /// When it was put away.
+    pub archived_at: Option<DateTime<Utc>>,
     /// When it was launched.
     pub launched_at: Option<DateTime<Utc>>,
     /// When it ended.

@@ -30,6 +30,8 @@ words! {
         Content = "content", "A variable has no value";
         /// The person did not get too many messages.
         Frequency = "frequency", "Frequency cap";
+        /// The campaign's time of day has come where the person lives.
+        Schedule = "schedule", "Not the person's time yet";
         /// It is not the person's quiet time.
         QuietHours = "quiet_hours", "Quiet hours";
         /// The sender may send.
@@ -92,6 +94,8 @@ pub struct Facts<'a> {
     pub last_inbound_at: Option<DateTime<Utc>>,
     /// The variable that has no value and no fallback.
     pub missing_variable: Option<&'a str>,
+    /// When the campaign's local time comes for the person, and the zone that decides; `None` if it has none.
+    pub time_of_day: Option<(DateTime<Utc>, &'a str)>,
     /// Quiet hours now.
     pub quiet: Quiet,
     /// Whether the sender may send; else why not.
@@ -163,6 +167,15 @@ pub fn decide(facts: &Facts<'_>, now: DateTime<Utc>) -> Verdict {
     if let Some(variable) = facts.missing_variable {
         return skip(Gate::Content, format!("\"{variable}\" has no value"));
     }
+    if let Some((at, zone)) = facts.time_of_day
+        && now < at
+    {
+        return Verdict::Defer {
+            gate: Gate::Schedule,
+            fact: format!("the campaign's time of day comes later in {zone}"),
+            until: Some(at),
+        };
+    }
     let until = match &facts.quiet {
         Quiet::Open { until } => *until,
         Quiet::Closed { next, rule } => {
@@ -194,6 +207,7 @@ mod tests {
             content: Content::FreeForm,
             last_inbound_at: None,
             missing_variable: None,
+            time_of_day: None,
             quiet: Quiet::Open { until: now() + Duration::hours(3) },
             sender_stopped: None,
         }
@@ -218,6 +232,7 @@ mod tests {
             (Gate::Address, |f| f.has_address = false),
             (Gate::Window, |f| f.channel = Channel::Whatsapp),
             (Gate::Content, |f| f.missing_variable = Some("name")),
+            (Gate::Schedule, |f| f.time_of_day = Some((now() + Duration::hours(1), "Europe/Berlin"))),
             (Gate::QuietHours, |f| f.quiet = Quiet::Closed { next: now() + Duration::hours(9), rule: "night".into() }),
             (Gate::Sender, |f| f.sender_stopped = Some("breaker open")),
         ];

@@ -30,6 +30,7 @@ pub mod segment;
 pub mod sender;
 pub mod sms;
 pub mod template;
+pub mod test_send;
 pub mod topic;
 pub mod user;
 pub mod zone;

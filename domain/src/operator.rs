@@ -29,6 +29,8 @@ words! {
         UserWrite = "user.write", "Change users";
         /// Change many users at once.
         UserBulk = "user.bulk", "Change many users at once";
+        /// Say whom test sends may reach.
+        TestPersonWrite = "user.test", "Mark test people";
         /// Take out everything that is held on a person.
         UserExport = "user.export", "Export what is held on users";
         /// Remove and erase users.
@@ -49,10 +51,16 @@ words! {
         CampaignWrite = "campaign.write", "Write campaigns";
         /// Launch, pause, resume and cancel campaigns.
         CampaignLaunch = "campaign.launch", "Launch, pause, resume and cancel campaigns";
+        /// Approve campaigns that somebody else proposed.
+        CampaignApprove = "campaign.approve", "Approve campaigns";
+        /// Send a template to test people.
+        TestSend = "test.send", "Send tests";
         /// Decide on messages held for review.
         MessageReview = "message.review", "Decide on messages held for review";
         /// See what people wrote.
         InboundRead = "inbound.read", "See inbound messages";
+        /// Change what holds for the whole workspace.
+        SettingWrite = "setting.write", "Change the workspace's settings";
         /// Use the simulator's phones.
         SimulatorUse = "simulator.use", "Use simulated phones";
         /// See the audit log.
@@ -71,11 +79,12 @@ pub const fn may(role: Role, operation: Operation) -> bool {
         UserRead | ContentRead | CampaignRead | InboundRead | OwnAccount => return true,
         SimulatorUse => Role::Agent,
         ConsentWrite | UserWrite => return matches!(role, Role::Agent | Role::Marketer | Role::Admin),
-        UserBulk | UserExport | UserErase | ImportWrite | ContentWrite | CampaignWrite => {
+        UserBulk | UserExport | UserErase | ImportWrite | ContentWrite | CampaignWrite | TestPersonWrite => {
             return matches!(role, Role::Marketer | Role::Admin);
         }
-        CampaignLaunch | MessageReview => Role::Marketer,
-        SenderWrite | AuditRead | OperatorWrite => Role::Admin,
+        CampaignLaunch | MessageReview | TestSend => Role::Marketer,
+        CampaignApprove => Role::Approver,
+        SettingWrite | SenderWrite | AuditRead | OperatorWrite => Role::Admin,
     };
     role as u8 >= least as u8
 }
@@ -139,6 +148,10 @@ mod tests {
             (CampaignWrite, &[Role::Marketer, Role::Admin]),
             (CampaignLaunch, &[Role::Marketer, Role::Approver, Role::Admin]),
             (MessageReview, &[Role::Marketer, Role::Approver, Role::Admin]),
+            (TestPersonWrite, &[Role::Marketer, Role::Admin]),
+            (TestSend, &[Role::Marketer, Role::Approver, Role::Admin]),
+            (CampaignApprove, &[Role::Approver, Role::Admin]),
+            (SettingWrite, &[Role::Admin]),
             (SenderWrite, &[Role::Admin]),
             (AuditRead, &[Role::Admin]),
             (OperatorWrite, &[Role::Admin]),

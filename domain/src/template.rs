@@ -13,6 +13,7 @@ use std::{borrow::Cow, fmt};
 
 mod content;
 mod lint;
+mod locale;
 mod parse;
 #[cfg(feature = "server")]
 pub mod reference;
@@ -20,7 +21,8 @@ mod view;
 
 pub use content::{ContentError, ContentTemplate, content_variables};
 pub use lint::{Finding, LintOptions, Severity};
-pub use view::{TemplateForm, TemplateView};
+pub use locale::{LOCALES_MAX, LocaleText, choose_locale, locale_tag};
+pub use view::{TemplateForm, TemplatePreview, TemplateView};
 
 /// The most characters of a template's text.
 pub const MAX_TEMPLATE_CHARS: usize = 4096;

@@ -72,6 +72,20 @@ pub fn local(now: DateTime<Utc>, zone: &Zone) -> NaiveDateTime {
     now.naive_utc() + chrono::Duration::seconds(i64::from(offset.seconds()))
 }
 
+/// When a clock on the wall there shows this: the first time where it shows it twice, and as much later as it is put
+/// forward where it never does.
+pub fn reading(shown: NaiveDateTime, zone: &Zone) -> DateTime<Utc> {
+    let utc = shown.and_utc();
+    let civil = TimeZone::UTC.to_datetime(timestamp(utc));
+    zone.zone.to_ambiguous_timestamp(civil).compatible().map_or(utc, instant)
+}
+
+/// When the last clock in these zones shows this, and which it is; universal time stands for no zone.
+pub fn last_reading(shown: NaiveDateTime, zones: &[Zone]) -> (DateTime<Utc>, &str) {
+    let last = zones.iter().map(|zone| (reading(shown, zone), zone.name())).max();
+    last.unwrap_or_else(|| (shown.and_utc(), "UTC"))
+}
+
 /// The same instant for jiff, whose years end at 9999.
 pub(crate) fn timestamp(at: DateTime<Utc>) -> Timestamp {
     let nanos = i32::try_from(at.timestamp_subsec_nanos().min(999_999_999)).unwrap_or(0);
@@ -225,6 +239,29 @@ mod tests {
         codes.sort();
         codes.dedup();
         assert_eq!(codes.len(), 51);
+    }
+
+    #[test]
+    fn what_clocks_show_is_found() {
+        let check = |shown: &str, zone: &str, expected: &str| {
+            let shown = shown.parse().expect("a well-formed example");
+            let zone = Zone::parse(zone).expect("a well-formed example");
+            assert_eq!(reading(shown, &zone).format("%FT%RZ").to_string(), expected, "{shown} in {zone}");
+        };
+        check("2026-06-03T10:00:00", "Europe/Berlin", "2026-06-03T08:00Z");
+        check("2026-06-03T10:00:00", "UTC", "2026-06-03T10:00Z");
+        // Put forward over it, and shown twice.
+        check("2026-03-29T02:30:00", "Europe/Berlin", "2026-03-29T01:30Z");
+        check("2026-10-25T02:30:00", "Europe/Berlin", "2026-10-25T00:30Z");
+    }
+
+    #[test]
+    fn of_several_zones_the_last_decides() {
+        let zones = ["America/New_York", "America/Los_Angeles"].map(|name| Zone::parse(name).expect("a known zone"));
+        let shown = "2026-06-03T10:00:00".parse().expect("a well-formed example");
+        let (at, zone) = last_reading(shown, &zones);
+        assert_eq!((at.format("%R").to_string().as_str(), zone), ("17:00", "America/Los_Angeles"));
+        assert_eq!(last_reading(shown, &[]).1, "UTC");
     }
 
     #[test]

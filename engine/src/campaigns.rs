@@ -1,9 +1,13 @@
 //! Campaigns: written, launched, watched, stopped.
 
+mod approvals;
 mod checks;
+mod progress;
 mod rows;
 
+pub use approvals::{approval_required, approve, decline, propose, require_approval};
 pub use checks::preview;
+pub(crate) use progress::read_progress;
 pub(crate) use rows::{CampaignRecord, load, load_for_update};
 
 use crate::{
@@ -15,37 +19,31 @@ use crate::{
 use chrono::{DateTime, Utc};
 use domain::{
     campaign::{
-        Audience, Campaign, CampaignForm, CampaignRow, CampaignStatus, EXCLUDED_MAX, ErrorCount, Event, GateCount,
-        Progress, transition,
+        Audience, Campaign, CampaignForm, CampaignRow, CampaignStatus, EXCLUDED_MAX, Event, Listed, Progress, Start,
+        may_archive, transition,
     },
     filter::Filter,
     ids::CampaignId,
-    message::State,
     operator::Operation,
     page::{Page, PageRequest},
 };
-use sea_orm::{ConnectionTrait, FromQueryResult};
+use sea_orm::ConnectionTrait;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use std::str::FromStr;
 use uuid::Uuid;
 
-/// Campaigns that people made, newest first; the standing ones are left out.
+/// Campaigns that people made, newest first; the standing ones are left out, and those put away unless asked for.
 ///
 /// # Errors
 /// [`Error::Forbidden`], and [`Error::Invalid`] for a cursor that is none.
-pub async fn list(
-    engine: &Engine,
-    actor: &Actor,
-    status: Option<CampaignStatus>,
-    page: &PageRequest,
-) -> Result<Page<CampaignRow>> {
+pub async fn list(engine: &Engine, actor: &Actor, listed: Listed, page: &PageRequest) -> Result<Page<CampaignRow>> {
     authorize(Operation::CampaignRead, actor)?;
     let before = match &page.after {
         Some(cursor) => Uuid::from_str(cursor).map_err(|_| Error::invalid("after", "this is not a cursor"))?,
         None => Uuid::max(),
     };
-    let records = rows::list(engine.db.read(), status, before, i64::from(page.limit()) + 1).await?;
+    let records = rows::list(engine.db.read(), listed, before, i64::from(page.limit()) + 1).await?;
     let page = Page::cut(records, page.limit(), |record| record.id.to_string());
     let mut list = Vec::with_capacity(page.rows.len());
     for record in page.rows {
@@ -63,7 +61,15 @@ pub async fn get(engine: &Engine, actor: &Actor, id: CampaignId) -> Result<Campa
     authorize(Operation::CampaignRead, actor)?;
     let record = load(engine.db.read(), id).await?;
     let progress = read_progress(engine, &record).await?;
-    Ok(CampaignRow { campaign: record.into_campaign()?, progress })
+    let approval = approvals::standing(engine.db.read(), &record).await?;
+    Ok(CampaignRow { campaign: Campaign { approval, ..record.into_campaign()? }, progress })
+}
+
+/// A campaign after a change of it.
+async fn shown(engine: &Engine, id: CampaignId) -> Result<Campaign> {
+    let record = load(engine.db.read(), id).await?;
+    let approval = approvals::standing(engine.db.read(), &record).await?;
+    Ok(Campaign { approval, ..record.into_campaign()? })
 }
 
 /// A campaign's counters.
@@ -92,7 +98,8 @@ pub async fn create(engine: &Engine, actor: &Actor, form: &CampaignForm) -> Resu
     load(engine.db.read(), id).await?.into_campaign()
 }
 
-/// Changes a draft, or a scheduled campaign.
+/// Changes a draft, or a scheduled campaign, which keeps its time unless the form names another. A change of what was
+/// approved voids the approval; a scheduled campaign is then a draft again.
 ///
 /// # Errors
 /// [`Error::Invalid`], [`Error::Conflict`] once it was launched, [`Error::NotFound`], [`Error::Forbidden`].
@@ -104,12 +111,49 @@ pub async fn update(engine: &Engine, actor: &Actor, id: CampaignId, form: &Campa
     if !matches!(before.status()?, CampaignStatus::Draft | CampaignStatus::Scheduled) {
         return Err(Error::conflict("a campaign can be changed only before it is launched"));
     }
+    let form = match (before.status()?, form.start) {
+        (CampaignStatus::Scheduled, Start::Now) => &CampaignForm { start: before.start()?, ..form.clone() },
+        (CampaignStatus::Scheduled, start) => {
+            checks::start(engine, start)?;
+            form
+        }
+        _ => form,
+    };
+    let was_scheduled = before.status()? == CampaignStatus::Scheduled;
     rows::update(engine, &tx, id, form).await?;
     let old = json!(before.into_campaign()?.form);
     audit::record(engine, &tx, actor, act("campaign.update", id, Some(old), Some(json!(form)))).await?;
+    if approvals::void(engine, &tx, actor, id).await? && was_scheduled {
+        let record = load(&tx, id).await?;
+        let why = Some("it was changed after its approval".to_owned());
+        move_status(engine, &tx, actor, &record, Event::Unschedule, why, None).await?;
+    }
     tx.commit().await?;
     engine.live.changed("campaigns");
-    load(engine.db.read(), id).await?.into_campaign()
+    shown(engine, id).await
+}
+
+/// Puts a campaign away, or takes it out again: it keeps its page and its figures and leaves the lists.
+///
+/// # Errors
+/// [`Error::Conflict`] for one that may still send, [`Error::NotFound`], [`Error::Forbidden`].
+pub async fn archive(engine: &Engine, actor: &Actor, id: CampaignId, away: bool) -> Result<Campaign> {
+    authorize(Operation::CampaignWrite, actor)?;
+    let tx = engine.db.begin().await?;
+    let record = load_for_update(&tx, id).await?;
+    let status = record.status()?;
+    if away && !may_archive(status) {
+        return Err(Error::conflict(format!("a campaign that is {status} cannot be put away")));
+    }
+    if away != record.archived_at.is_some() {
+        let at = away.then(|| engine.clock.now());
+        db::exec(&tx, "UPDATE campaigns SET archived_at = $2 WHERE id = $1", values![id.0, at]).await?;
+        let action = if away { "campaign.archive" } else { "campaign.unarchive" };
+        audit::record(engine, &tx, actor, act(action, id, None, None)).await?;
+    }
+    tx.commit().await?;
+    engine.live.changed("campaigns");
+    shown(engine, id).await
 }
 
 /// Makes a draft like this campaign.
@@ -119,8 +163,15 @@ pub async fn update(engine: &Engine, actor: &Actor, id: CampaignId, form: &Campa
 pub async fn clone_as_draft(engine: &Engine, actor: &Actor, id: CampaignId) -> Result<Campaign> {
     authorize(Operation::CampaignWrite, actor)?;
     let mut form = load(engine.db.read(), id).await?.into_campaign()?.form;
-    form.name = format!("Copy of {}", form.name);
+    form.name = copy_name(&form.name);
+    form.start = Start::Now;
     create(engine, actor, &form).await
+}
+
+/// The name of a copy, within the longest that a name may be.
+fn copy_name(name: &str) -> String {
+    let copied: String = format!("Copy of {name}").chars().take(checks::NAME_MAX_CHARS).collect();
+    copied.trim_end().to_owned()
 }
 
 /// Starts a campaign now: freezes audience and template version, and rings for the audience to be read.
@@ -135,15 +186,17 @@ pub async fn launch(engine: &Engine, actor: &Actor, id: CampaignId) -> Result<Ca
 
 /// Starts a campaign on this event. The sweep calls it for scheduled ones.
 pub(crate) async fn start(engine: &Engine, actor: &Actor, id: CampaignId, event: Event) -> Result<Campaign> {
-    let record = load(engine.db.read(), id).await?;
-    let problems = checks::problems(engine, &record.form()?).await?;
-    if !problems.is_empty() {
-        return Err(Error::Invalid { errors: problems });
-    }
+    launchable(engine, id).await?;
     let tx = engine.db.begin().await?;
     let record = load_for_update(&tx, id).await?;
     let status = transition(record.status()?, event)?;
-    let frozen = freeze(&tx, &record).await?;
+    not_away(&record)?;
+    let begins = approvals::start_of(&record, event == Event::Launch)?;
+    let frozen = pinned(&tx, &record, begins).await?;
+    approvals::check(&tx, &record, &frozen.hash).await?;
+    if begins == Start::Now {
+        rows::set_start(engine, &tx, id, begins).await?;
+    }
     let now = engine.clock.now();
     let changed = db::exec(
         &tx,
@@ -176,21 +229,40 @@ pub(crate) async fn start(engine: &Engine, actor: &Actor, id: CampaignId, event:
     load(engine.db.read(), id).await?.into_campaign()
 }
 
-/// Starts a campaign at an instant.
+/// What stands against a launch, as a failure.
+async fn launchable(engine: &Engine, id: CampaignId) -> Result<()> {
+    let problems = checks::problems(engine, &load(engine.db.read(), id).await?.form()?).await?;
+    if problems.is_empty() { Ok(()) } else { Err(Error::Invalid { errors: problems }) }
+}
+
+fn not_away(record: &CampaignRecord) -> Result<()> {
+    match record.archived_at {
+        None => Ok(()),
+        Some(_) => Err(Error::conflict("this campaign was put away: take it out of the archive first")),
+    }
+}
+
+/// Starts a campaign at an instant, or at a time of day where each person lives.
 ///
 /// # Errors
-/// As [`launch`]; [`Error::Invalid`] for an instant that has passed.
-pub async fn schedule(engine: &Engine, actor: &Actor, id: CampaignId, at: DateTime<Utc>) -> Result<Campaign> {
+/// As [`launch`]; [`Error::Invalid`] for a time that has passed, everywhere on earth if it is a local one.
+pub async fn schedule(engine: &Engine, actor: &Actor, id: CampaignId, start: impl Into<Start>) -> Result<Campaign> {
     authorize(Operation::CampaignLaunch, actor)?;
-    if at <= engine.clock.now() {
-        return Err(Error::invalid("scheduled_at", "this time has passed"));
-    }
-    let record = load(engine.db.read(), id).await?;
-    let problems = checks::problems(engine, &record.form()?).await?;
-    if !problems.is_empty() {
-        return Err(Error::Invalid { errors: problems });
-    }
-    change(engine, actor, id, Event::Schedule, None, Some(at)).await
+    let start: Start = start.into();
+    checks::start(engine, start)?;
+    launchable(engine, id).await?;
+    let tx = engine.db.begin().await?;
+    let record = load_for_update(&tx, id).await?;
+    not_away(&record)?;
+    rows::set_start(engine, &tx, id, start).await?;
+    move_status(engine, &tx, actor, &record, Event::Schedule, None, None).await?;
+    let record = load(&tx, id).await?;
+    let hash = pinned(&tx, &record, record.start()?).await?.hash;
+    approvals::check(&tx, &record, &hash).await?;
+    tx.commit().await?;
+    engine.live.campaign(id);
+    engine.live.changed("campaigns");
+    shown(engine, id).await
 }
 
 /// Makes a scheduled or held campaign a draft again.
@@ -251,7 +323,7 @@ pub(crate) async fn change(
     tx.commit().await?;
     engine.live.campaign(id);
     engine.live.changed("campaigns");
-    load(engine.db.read(), id).await?.into_campaign()
+    shown(engine, id).await
 }
 
 /// The one statement that changes a campaign's status, besides the launch: it names the status that it leaves.
@@ -291,13 +363,14 @@ fn act(action: &str, id: CampaignId, before: Option<serde_json::Value>, after: O
 }
 
 /// What a launch pins down.
-struct Frozen {
+struct Pinned {
     filter: String,
     template_version: i32,
+    /// SHA-256 over audience, content, schedule and limits, in hex.
     hash: String,
 }
 
-async fn freeze<C: ConnectionTrait>(conn: &C, record: &CampaignRecord) -> Result<Frozen> {
+async fn pinned<C: ConnectionTrait>(conn: &C, record: &CampaignRecord, start: Start) -> Result<Pinned> {
     let filter = audience_filter(conn, &record.form()?.audience).await?.to_string();
     let template_version: i32 =
         db::scalar(conn, "SELECT version AS value FROM templates WHERE id = $1", values![record.template_id])
@@ -309,13 +382,15 @@ async fn freeze<C: ConnectionTrait>(conn: &C, record: &CampaignRecord) -> Result
         "template": record.template_id,
         "template_version": template_version,
         "topic": record.topic_id,
+        "start": start,
+        "start_deadline_minutes": record.start_deadline_minutes,
         "rate_per_second": record.rate_per_second,
         "not_before": record.not_before,
         "not_after": record.not_after,
         "unknown_policy": record.unknown_policy,
     });
     let hash = hex::encode(Sha256::digest(definition.to_string().as_bytes()));
-    Ok(Frozen { filter, template_version, hash })
+    Ok(Pinned { filter, template_version, hash })
 }
 
 /// The filter of an audience: the segment's and the campaign's own, without those who are left out.
@@ -337,127 +412,4 @@ pub(crate) async fn audience_filter<C: ConnectionTrait>(conn: &C, audience: &Aud
     let filter = filter.map_err(|(field, error)| Error::invalid(field, error.to_string()))?;
     // A segment may be older than the declaration of an attribute that it names: the audience is what lists show now.
     segments::fitted(conn, &filter, "audience/filter").await
-}
-
-#[derive(FromQueryResult)]
-struct StateCount {
-    state: i16,
-    count: i64,
-}
-
-#[derive(FromQueryResult)]
-struct GateRow {
-    gate: String,
-    verdict: String,
-    count: i64,
-}
-
-#[derive(FromQueryResult)]
-struct ErrorRow {
-    code: i32,
-    count: i64,
-}
-
-/// How long the figure "messages a second" looks back, in seconds.
-const RATE_WINDOW_S: i64 = 5;
-
-/// Reads a campaign's counters from the rollups.
-pub(crate) async fn read_progress(engine: &Engine, record: &CampaignRecord) -> Result<Progress> {
-    let conn = engine.db.read();
-    let states: Vec<StateCount> = db::all(
-        conn,
-        "SELECT state, CAST(SUM(count) AS bigint) AS count FROM campaign_stats WHERE campaign_id = $1
-         GROUP BY state HAVING SUM(count) <> 0 ORDER BY state",
-        values![record.id],
-    )
-    .await?;
-    let states: Vec<(State, i64)> =
-        states.iter().filter_map(|row| Some((State::from_rank(row.state)?, row.count))).collect();
-    let gates: Vec<GateRow> = db::all(
-        conn,
-        "SELECT gate, verdict, count FROM decision_stats WHERE campaign_id = $1 ORDER BY count DESC, gate",
-        values![record.id],
-    )
-    .await?;
-    let errors: Vec<ErrorRow> = db::all(
-        conn,
-        "SELECT code, count FROM error_stats WHERE campaign_id = $1 ORDER BY count DESC, code LIMIT 20",
-        values![record.id],
-    )
-    .await?;
-    let status = record.status()?;
-    let mut progress = Progress {
-        status: Some(status),
-        expanding: status == CampaignStatus::Running && !record.expanded,
-        audience: states.iter().map(|(_, count)| count).sum(),
-        states,
-        gates: gates
-            .into_iter()
-            .map(|row| Ok(GateCount { gate: row.gate.parse()?, verdict: row.verdict, count: row.count }))
-            .collect::<Result<_>>()?,
-        errors: errors
-            .into_iter()
-            .map(|row| ErrorCount {
-                code: row.code,
-                count: row.count,
-                text: crate::twilio::codes::text(row.code).to_owned(),
-                advice: crate::twilio::codes::advice(row.code).to_owned(),
-            })
-            .collect(),
-        ..Progress::default()
-    };
-    if record.launched_at.is_some() {
-        (progress.replied, progress.opted_out) = reactions(engine, record).await?;
-        progress.next_due_at = db::scalar(
-            conn,
-            "SELECT due_at AS value FROM waits WHERE campaign_id = $1 AND why IN ('retry', 'deferral')
-             ORDER BY due_at LIMIT 1",
-            values![record.id],
-        )
-        .await?;
-    }
-    if status == CampaignStatus::Running {
-        progress.rate_now = rate_now(engine, record.id).await?;
-    }
-    Ok(progress)
-}
-
-/// Messages that the provider took in the last few seconds, per second. The running second is left out: it is not over.
-async fn rate_now(engine: &Engine, id: Uuid) -> Result<f64> {
-    let second = engine.clock.now().timestamp();
-    let taken: i64 = db::scalar(
-        engine.db.read(),
-        "SELECT CAST(COALESCE(SUM(count), 0) AS bigint) AS value FROM throughput
-         WHERE campaign_id = $1 AND second >= $2 AND second < $3",
-        values![id, second - RATE_WINDOW_S, second],
-    )
-    .await?
-    .unwrap_or(0);
-    Ok(taken as f64 / RATE_WINDOW_S as f64)
-}
-
-#[derive(FromQueryResult)]
-struct Reactions {
-    replied: i64,
-    opted_out: i64,
-}
-
-/// The lowest id that can have been made at this instant or after it: ids begin with their milliseconds (UUIDv7), so that
-/// the primary key finds what is younger.
-fn first_id_of(at: DateTime<Utc>) -> Uuid {
-    Uuid::from_u128(u128::try_from(at.timestamp_millis()).unwrap_or(0) << 80)
-}
-
-/// How many people of the audience wrote back after the launch, and how many of them opted out.
-async fn reactions(engine: &Engine, record: &CampaignRecord) -> Result<(i64, i64)> {
-    let found: Option<Reactions> = db::one(
-        engine.db.read(),
-        "SELECT COUNT(DISTINCT i.user_id) AS replied,
-                COUNT(DISTINCT CASE WHEN i.kind = 'stop' THEN i.user_id END) AS opted_out
-         FROM inbound_messages i JOIN messages m ON m.user_id = i.user_id AND m.campaign_id = $1
-         WHERE i.id > $3 AND i.received_at > $2 AND m.state >= 100",
-        values![record.id, record.launched_at, record.launched_at.map(first_id_of)],
-    )
-    .await?;
-    Ok(found.map_or((0, 0), |row| (row.replied, row.opted_out)))
 }

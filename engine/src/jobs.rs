@@ -9,7 +9,7 @@ use crate::{Doorbell, Engine, Result, delivery, expansion, imports, reconcile, s
 pub async fn run(engine: &Engine, bell: Doorbell) -> Result<()> {
     match bell {
         Doorbell::Expand(campaign) => expansion::run(engine, campaign).await,
-        Doorbell::Deliver(campaign) => delivery::run(engine, campaign).await,
+        Doorbell::Deliver(campaign) | Doorbell::Overtake(campaign) => delivery::run(engine, campaign).await,
         Doorbell::Import(import) => imports::run(engine, import).await,
         Doorbell::Bulk(change) => users::bulk::run(engine, change).await,
         Doorbell::Reconcile => reconcile::run(engine).await,

@@ -44,6 +44,7 @@ pub mod subscriptions;
 pub mod suppressions;
 pub mod sweep;
 pub mod templates;
+pub mod test_sends;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod topics;

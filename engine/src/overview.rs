@@ -7,7 +7,7 @@ use crate::{
 };
 use chrono::{Days, NaiveDate};
 use domain::{
-    campaign::{CampaignRow, CampaignStatus},
+    campaign::{CampaignRow, CampaignStatus, Listed},
     ids::{CampaignId, MessageKey},
     inbound::InboundKind,
     message::State,
@@ -59,7 +59,7 @@ async fn count(engine: &Engine, sql: &str, values: Vec<sea_orm::Value>) -> Resul
 
 async fn of_status(engine: &Engine, actor: &Actor, status: CampaignStatus) -> Result<Vec<CampaignRow>> {
     let page = PageRequest { after: None, limit: CAMPAIGNS_MAX };
-    Ok(campaigns::list(engine, actor, Some(status), &page).await?.rows)
+    Ok(campaigns::list(engine, actor, Listed::Status(status), &page).await?.rows)
 }
 
 #[derive(FromQueryResult)]

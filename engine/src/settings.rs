@@ -8,6 +8,9 @@ use serde_json::Value;
 /// While this is true, nothing is claimed.
 pub const KILL_SWITCH: &str = "kill_switch";
 
+/// Whether campaigns start only by the word of a second operator.
+pub const APPROVAL_REQUIRED: &str = "approval_required";
+
 /// Reads a setting; `None` if it was never set.
 ///
 /// # Errors

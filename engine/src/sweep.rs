@@ -10,7 +10,7 @@ use crate::{
 };
 use chrono::{DateTime, Duration, Utc};
 use domain::{
-    campaign::{CampaignStatus, Event},
+    campaign::{CampaignKind, CampaignStatus, Event},
     ids::{BulkId, CampaignId, ImportId, MessageKey},
     message::{self, Outcome, State, transition},
 };
@@ -55,7 +55,8 @@ async fn start_scheduled(engine: &Engine) -> Result<()> {
         let id = CampaignId(row.id);
         let late = row.scheduled_at.map_or(Duration::zero(), |at| now - at);
         let outcome = if late > Duration::minutes(i64::from(row.start_deadline_minutes)) {
-            let why = format!("it missed its start by {} minutes", late.num_minutes());
+            let due = row.scheduled_at.map(|at| at.format("%F %R UTC").to_string()).unwrap_or_default();
+            let why = format!("it was due {due}, {} minutes ago: start it now, or cancel it?", late.num_minutes());
             campaigns::change(engine, &actor, id, Event::Hold, Some(why), None).await
         } else {
             match campaigns::start(engine, &actor, id, Event::Start).await {
@@ -212,6 +213,7 @@ async fn cancel_slice(engine: &Engine, id: CampaignId) -> Result<bool> {
 #[derive(FromQueryResult)]
 struct RunningRow {
     id: Uuid,
+    kind: String,
     expanded: bool,
     chunks: i64,
     due: i64,
@@ -222,7 +224,7 @@ async fn ring(engine: &Engine) -> Result<()> {
     let now = engine.clock.now();
     let running: Vec<RunningRow> = db::all(
         engine.db.read(),
-        "SELECT c.id, c.expanded,
+        "SELECT c.id, c.kind, c.expanded,
             (SELECT COUNT(*) FROM campaign_chunks k WHERE k.campaign_id = c.id AND NOT k.done) AS chunks,
             (SELECT COUNT(*) FROM (SELECT 1 FROM waits w WHERE w.campaign_id = c.id AND w.why IN ('retry', 'deferral')
                 AND w.due_at <= $1 LIMIT 1) AS d) AS due
@@ -236,7 +238,8 @@ async fn ring(engine: &Engine) -> Result<()> {
             engine.queue.ring(Doorbell::Expand(id)).await;
         }
         if row.chunks > 0 || row.due > 0 {
-            engine.queue.ring(Doorbell::Deliver(id)).await;
+            let is_bulk = row.kind == CampaignKind::Bulk.as_str();
+            engine.queue.ring(if is_bulk { Doorbell::Deliver(id) } else { Doorbell::Overtake(id) }).await;
         } else if row.expanded {
             complete(engine, id).await?;
         }
@@ -278,7 +281,7 @@ pub async fn complete(engine: &Engine, id: CampaignId) -> Result<()> {
     let tx = engine.db.begin().await?;
     let record = campaigns::load_for_update(&tx, id).await?;
     let done = record.status()? == CampaignStatus::Running
-        && record.kind == domain::campaign::CampaignKind::Bulk.as_str()
+        && record.kind == CampaignKind::Bulk.as_str()
         && record.expanded
         && open_messages(&tx, id).await? == 0;
     if !done {

@@ -1,9 +1,13 @@
 //! Templates: what is sent, in versions that never change.
 
+mod check;
+mod previews;
 mod render;
 mod variables;
 
+pub use previews::{preview_as, worst_case};
 pub use render::{Compiled, Person, Rendered, load_version};
+use variables::ATTRIBUTES_PREFIX;
 pub(crate) use variables::PREFERENCES_URL;
 pub use variables::known_variables;
 pub(crate) use variables::remember;
@@ -19,21 +23,15 @@ use crate::{
 use domain::{
     ids::TemplateId,
     operator::Operation,
-    phone::Channel,
-    problem::FieldProblem,
-    template::{ContentTemplate, LintOptions, Severity, Template, TemplateForm, TemplateView},
+    template::{TemplateForm, TemplateView},
 };
 use sea_orm::{ActiveModelTrait, ConnectionTrait, EntityTrait, QueryOrder, QuerySelect, Set};
 use serde_json::json;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use uuid::Uuid;
 
 /// How many templates there may be.
 pub const TEMPLATES_MAX: u64 = 1_000;
-/// The longest name of a template, in characters.
-const NAME_MAX_CHARS: usize = 100;
-/// The longest content id, in bytes.
-const CONTENT_SID_MAX_BYTES: usize = 64;
 
 /// All templates by name, each in its newest version.
 ///
@@ -80,7 +78,7 @@ pub(crate) async fn load<C: ConnectionTrait>(conn: &C, id: TemplateId) -> Result
 /// [`Error::Invalid`] by field, [`Error::Conflict`] when the name is taken, [`Error::Forbidden`].
 pub async fn create(engine: &Engine, actor: &Actor, form: &TemplateForm) -> Result<TemplateView> {
     authorize(Operation::ContentWrite, actor)?;
-    let form = check(form, &known_variables(engine).await?)?;
+    let form = check::check(form, &known_variables(engine).await?)?;
     let tx = engine.db.begin().await?;
     name_is_free(&tx, &form.name, None).await?;
     let count = db::scalar::<i64, _>(&tx, "SELECT count(*) AS value FROM templates", Vec::new()).await?;
@@ -117,7 +115,7 @@ pub async fn create(engine: &Engine, actor: &Actor, form: &TemplateForm) -> Resu
 /// [`Error::NotFound`], [`Error::Forbidden`].
 pub async fn update(engine: &Engine, actor: &Actor, id: TemplateId, form: &TemplateForm) -> Result<TemplateView> {
     authorize(Operation::ContentWrite, actor)?;
-    let form = check(form, &known_variables(engine).await?)?;
+    let form = check::check(form, &known_variables(engine).await?)?;
     let tx = engine.db.begin().await?;
     let sql = format!("SELECT id AS value FROM templates WHERE id = $1{}", db::lock(&tx));
     db::scalar::<Uuid, _>(&tx, &sql, values![id.0]).await?.ok_or(Error::NotFound { what: "template" })?;
@@ -127,8 +125,10 @@ pub async fn update(engine: &Engine, actor: &Actor, id: TemplateId, form: &Templ
     }
     name_is_free(&tx, &form.name, Some(id)).await?;
     let sid = Some(form.content_sid.clone()).filter(|sid| !sid.is_empty());
-    let same =
-        before.body == form.body && before.content_sid == sid && before.content_variables == form.content_variables;
+    let same = before.body == form.body
+        && before.content_sid == sid
+        && before.content_variables == form.content_variables
+        && before.locales == form.locales;
     let version = if same { before.version } else { before.version + 1 };
     if !same {
         insert_version(engine, &tx, id.0, version, &form).await?;
@@ -164,6 +164,7 @@ async fn insert_version<C: ConnectionTrait>(
         body: Set(form.body.clone()),
         content_sid: Set(Some(form.content_sid.clone()).filter(|sid| !sid.is_empty())),
         content_variables: Set(json!(form.content_variables)),
+        locales: Set(json!(form.locales)),
         created_at: Set(engine.clock.now()),
     };
     row.insert(conn).await?;
@@ -177,91 +178,4 @@ async fn name_is_free<C: ConnectionTrait>(conn: &C, name: &str, except: Option<T
         return Err(Error::conflict(format!("there is a template \"{name}\" already")));
     }
     Ok(())
-}
-
-/// The form as it is stored, or everything that is wrong with it at once.
-fn check(form: &TemplateForm, known: &BTreeSet<String>) -> Result<TemplateForm> {
-    let mut errors = Vec::new();
-    let mut wrong = |field: &str, detail: String| errors.push(FieldProblem { pointer: format!("/{field}"), detail });
-    let name = form.name.trim();
-    if name.is_empty() || name.chars().count() > NAME_MAX_CHARS {
-        wrong("name", format!("a name has 1 to {NAME_MAX_CHARS} characters"));
-    }
-    let names: Vec<&str> = known.iter().map(String::as_str).collect();
-    match Template::parse(&form.body) {
-        Err(error) => wrong("body", error.to_string()),
-        Ok(template) => {
-            let options = LintOptions { marketing: false, sms: form.channel == Channel::Sms };
-            let findings = template.lint(&names, options);
-            for finding in findings.into_iter().filter(|finding| finding.severity == Severity::Error) {
-                wrong("body", finding.message);
-            }
-        }
-    }
-    let sid = form.content_sid.trim();
-    if sid.len() > CONTENT_SID_MAX_BYTES || !sid.bytes().all(|b| b.is_ascii_alphanumeric()) {
-        wrong("content_sid", "this is not the id of a provider's content".to_owned());
-    } else if form.channel == Channel::Sms && !sid.is_empty() {
-        wrong("content_sid", "only WhatsApp templates have content at the provider".to_owned());
-    }
-    if sid.is_empty() && !form.content_variables.is_empty() {
-        wrong("content_variables", "variables belong to a provider's content, and there is none".to_owned());
-    }
-    match ContentTemplate::parse(&form.content_variables) {
-        Err(error) => wrong("content_variables", error.to_string()),
-        Ok(content) => {
-            for unknown in content.variables().into_iter().filter(|name| !known.contains(*name)) {
-                wrong("content_variables", format!("nobody has a \"{unknown}\""));
-            }
-        }
-    }
-    if !errors.is_empty() {
-        return Err(Error::Invalid { errors });
-    }
-    Ok(TemplateForm { name: name.to_owned(), content_sid: sid.to_owned(), ..form.clone() })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn form() -> TemplateForm {
-        TemplateForm {
-            name: " Welcome ".into(),
-            channel: Channel::Whatsapp,
-            body: "Hi {{ name }}".into(),
-            content_sid: "HX00000000000000000000000000000001".into(),
-            content_variables: [("1".to_owned(), "{{ name }}".to_owned())].into(),
-        }
-    }
-
-    fn faults(form: &TemplateForm) -> Vec<String> {
-        match check(form, &["name".to_owned()].into()) {
-            Err(Error::Invalid { errors }) => errors.into_iter().map(|error| error.pointer).collect(),
-            _ => Vec::new(),
-        }
-    }
-
-    #[test]
-    fn a_form_is_checked_field_by_field() {
-        type Breach = fn(&mut TemplateForm);
-        let cases: &[(Breach, &[&str])] = &[
-            (|_| {}, &[]),
-            (|f| f.name = " ".into(), &["/name"]),
-            (|f| f.body = String::new(), &["/body"]),
-            (|f| f.body = "{{ name".into(), &["/body"]),
-            (|f| f.body = "{{ city }}".into(), &["/body"]),
-            (|f| f.content_sid = "HX 1".into(), &["/content_sid"]),
-            (|f| f.content_sid = String::new(), &["/content_variables"]),
-            (|f| f.channel = Channel::Sms, &["/content_sid"]),
-            (|f| f.content_variables = [("1".into(), "{{ city }}".into())].into(), &["/content_variables"]),
-            (|f| f.content_variables = [("2".into(), "x".into())].into(), &["/content_variables"]),
-        ];
-        for (breach, expected) in cases {
-            let mut broken = form();
-            breach(&mut broken);
-            assert_eq!(faults(&broken), *expected, "{broken:?}");
-        }
-        assert_eq!(check(&form(), &["name".to_owned()].into()).unwrap().name, "Welcome");
-    }
 }

@@ -17,6 +17,10 @@ mod m20261126_000010_change_sets;
 mod m20261126_000011_tombstones;
 mod m20261126_000012_exclusions;
 mod m20261126_000020_user_lists;
+mod m20261126_000045_starts_and_approvals;
+mod m20261126_000046_schedule_gate;
+mod m20261126_000047_test_people;
+mod m20261126_000048_locales;
 
 /// Applies and reverts the migrations.
 pub struct Migrator;
@@ -36,6 +40,10 @@ impl MigratorTrait for Migrator {
             Box::new(m20261126_000011_tombstones::Migration),
             Box::new(m20261126_000012_exclusions::Migration),
             Box::new(m20261126_000020_user_lists::Migration),
+            Box::new(m20261126_000045_starts_and_approvals::Migration),
+            Box::new(m20261126_000046_schedule_gate::Migration),
+            Box::new(m20261126_000047_test_people::Migration),
+            Box::new(m20261126_000048_locales::Migration),
         ]
     }
 }

@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use bytes::Bytes;
 use chrono::{DateTime, Timelike as _, Utc};
 use domain::{
-    campaign::{Audience, CampaignForm},
+    campaign::{Audience, CampaignForm, Listed},
     ids::{TemplateId, TopicId},
     import::{Field, ImportOptions, ImportStatus, ImportView, Mapping},
     page::PageRequest,
@@ -98,6 +98,7 @@ pub async fn run(engine: &Engine) -> Result<()> {
             .into(),
         content_sid: String::new(),
         content_variables: BTreeMap::new(),
+        locales: Default::default(),
     };
     let whatsapp = TemplateForm {
         name: "Weekly offer (WhatsApp)".into(),
@@ -111,6 +112,7 @@ pub async fn run(engine: &Engine) -> Result<()> {
             ("1".into(), "{{ name | default(\"there\") }}".into()),
             ("2".into(), "20% off everything".into()),
         ]),
+        locales: BTreeMap::new(),
     };
     let sms = template(engine, &actor, sms).await?;
     let whatsapp = template(engine, &actor, whatsapp).await?;
@@ -260,7 +262,8 @@ async fn campaign(
     topic: TopicId,
     filter: &str,
 ) -> Result<()> {
-    let known = campaigns::list(engine, actor, None, &PageRequest { limit: 200, ..PageRequest::default() }).await?;
+    let known =
+        campaigns::list(engine, actor, Listed::All, &PageRequest { limit: 200, ..PageRequest::default() }).await?;
     if known.rows.iter().any(|row| row.campaign.form.name == name) {
         return Ok(());
     }

@@ -3,19 +3,18 @@
 use super::Failure;
 #[cfg(feature = "ssr")]
 use super::caller;
-use chrono::{DateTime, Utc};
 use domain::{
-    campaign::{self, Campaign, CampaignForm, CampaignRow, CampaignStatus},
+    campaign::{self, Campaign, CampaignForm, CampaignRow, Listed, Start},
     ids::CampaignId,
     page::{Page, PageRequest},
 };
 use leptos::{prelude::*, server_fn::codec::Json};
 
-/// One page of the campaigns in this status, newest first; without a status, of all.
+/// One page of these campaigns, newest first.
 #[server(prefix = "/ui/fn", endpoint = "campaigns/list", input = Json)]
-pub async fn list(status: Option<CampaignStatus>, page: PageRequest) -> Result<Page<CampaignRow>, Failure> {
+pub async fn list(listed: Listed, page: PageRequest) -> Result<Page<CampaignRow>, Failure> {
     let (engine, actor) = caller()?;
-    Ok(engine::campaigns::list(&engine, &actor, status, &page).await?)
+    Ok(engine::campaigns::list(&engine, &actor, listed, &page).await?)
 }
 
 /// One campaign with its counters.
@@ -60,11 +59,11 @@ pub async fn launch(id: CampaignId) -> Result<Campaign, Failure> {
     Ok(engine::campaigns::launch(&engine, &actor, id).await?)
 }
 
-/// Starts a campaign at an instant.
+/// Starts a campaign at an instant, or at a time of day where each person lives.
 #[server(prefix = "/ui/fn", endpoint = "campaigns/schedule", input = Json)]
-pub async fn schedule(id: CampaignId, at: DateTime<Utc>) -> Result<Campaign, Failure> {
+pub async fn schedule(id: CampaignId, start: Start) -> Result<Campaign, Failure> {
     let (engine, actor) = caller()?;
-    Ok(engine::campaigns::schedule(&engine, &actor, id, at).await?)
+    Ok(engine::campaigns::schedule(&engine, &actor, id, start).await?)
 }
 
 /// Makes a scheduled or held campaign a draft again.
@@ -100,4 +99,32 @@ pub async fn cancel(id: CampaignId) -> Result<Campaign, Failure> {
 pub async fn clone_as_draft(id: CampaignId) -> Result<Campaign, Failure> {
     let (engine, actor) = caller()?;
     Ok(engine::campaigns::clone_as_draft(&engine, &actor, id).await?)
+}
+
+/// Puts a campaign away, or takes it out again.
+#[server(prefix = "/ui/fn", endpoint = "campaigns/archive", input = Json)]
+pub async fn archive(id: CampaignId, away: bool) -> Result<Campaign, Failure> {
+    let (engine, actor) = caller()?;
+    Ok(engine::campaigns::archive(&engine, &actor, id, away).await?)
+}
+
+/// Asks for the word of a second operator.
+#[server(prefix = "/ui/fn", endpoint = "campaigns/propose", input = Json)]
+pub async fn propose(id: CampaignId) -> Result<Campaign, Failure> {
+    let (engine, actor) = caller()?;
+    Ok(engine::campaigns::propose(&engine, &actor, id).await?)
+}
+
+/// Agrees to what somebody else proposed.
+#[server(prefix = "/ui/fn", endpoint = "campaigns/approve", input = Json)]
+pub async fn approve(id: CampaignId) -> Result<Campaign, Failure> {
+    let (engine, actor) = caller()?;
+    Ok(engine::campaigns::approve(&engine, &actor, id).await?)
+}
+
+/// Refuses what was proposed.
+#[server(prefix = "/ui/fn", endpoint = "campaigns/decline", input = Json)]
+pub async fn decline(id: CampaignId, reason: String) -> Result<Campaign, Failure> {
+    let (engine, actor) = caller()?;
+    Ok(engine::campaigns::decline(&engine, &actor, id, &reason).await?)
 }

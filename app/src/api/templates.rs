@@ -4,8 +4,8 @@ use super::Failure;
 #[cfg(feature = "ssr")]
 use super::caller;
 use domain::{
-    ids::TemplateId,
-    template::{TemplateForm, TemplateView},
+    ids::{TemplateId, UserId},
+    template::{TemplateForm, TemplatePreview, TemplateView},
 };
 use leptos::{prelude::*, server_fn::codec::Json};
 
@@ -35,4 +35,18 @@ pub async fn create(form: TemplateForm) -> Result<TemplateView, Failure> {
 pub async fn update(id: TemplateId, form: TemplateForm) -> Result<TemplateView, Failure> {
     let (engine, actor) = caller()?;
     Ok(engine::templates::update(&engine, &actor, id, &form).await?)
+}
+
+/// A text as this person would get it.
+#[server(prefix = "/ui/fn", endpoint = "templates/preview_as", input = Json)]
+pub async fn preview_as(form: TemplateForm, user: UserId) -> Result<TemplatePreview, Failure> {
+    let (engine, actor) = caller()?;
+    Ok(engine::templates::preview_as(&engine, &actor, &form, user).await?)
+}
+
+/// A text with the worst values that people have.
+#[server(prefix = "/ui/fn", endpoint = "templates/worst_case", input = Json)]
+pub async fn worst_case(form: TemplateForm, locale: Option<String>) -> Result<TemplatePreview, Failure> {
+    let (engine, actor) = caller()?;
+    Ok(engine::templates::worst_case(&engine, &actor, &form, locale.as_deref()).await?)
 }

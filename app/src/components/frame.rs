@@ -34,7 +34,7 @@ const fn place(
 }
 
 /// The navigation, in its order.
-pub const PLACES: [Place; 13] = [
+pub const PLACES: [Place; 14] = [
     place("/", "Overview", 'o', icon::OVERVIEW, None),
     place("/campaigns", "Campaigns", 'c', icon::CAMPAIGNS, None),
     place("/templates", "Templates", 't', icon::TEMPLATES, None),
@@ -46,6 +46,7 @@ pub const PLACES: [Place; 13] = [
     place("/attributes", "Attributes", 'd', icon::ATTRIBUTES, None),
     place("/import", "Import", 'p', icon::IMPORT, Some(Operation::ImportWrite)),
     place("/phones", "Phones", 'h', icon::PHONES, Some(Operation::SimulatorUse)),
+    place("/settings", "Settings", 'e', icon::SETTINGS, None),
     place("/audit", "Audit", 'a', icon::AUDIT, Some(Operation::AuditRead)),
     place("/account", "Account", 'y', icon::ACCOUNT, None),
 ];

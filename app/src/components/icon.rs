@@ -37,6 +37,8 @@ pub const ATTRIBUTES: &str = "M6 4h8M6 8h8M6 12h8M2.5 4h.01M2.5 8h.01M2.5 12h.01
 pub const IMPORT: &str = "M8 2v8M5 7l3 3 3-3M2 11v3h12v-3";
 /// A phone.
 pub const PHONES: &str = "M4.5 1.5h7v13h-7zM7 12.5h2";
+/// Sliders.
+pub const SETTINGS: &str = "M2 4h12M2 8h12M2 12h12M5 2.5v3M11 6.5v3M7 10.5v3";
 /// A list with marks.
 pub const AUDIT: &str = "M2 4l1 1 2-2M2 8l1 1 2-2M2 12l1 1 2-2M8 4h6M8 8h6M8 12h6";
 /// A key.

@@ -15,10 +15,9 @@ use crate::{
     format, timing,
 };
 use audience::AudienceStep;
-use chrono::{DateTime, Utc};
 use content::ContentStep;
 use domain::{
-    campaign::{Campaign, CampaignForm, CampaignStatus, Preview},
+    campaign::{Campaign, CampaignForm, CampaignStatus, Preview, Start},
     ids::CampaignId,
     operator::Operation,
     problem::{FieldProblem, Kind, Problem},
@@ -27,7 +26,7 @@ use domain::{
     template::TemplateView,
     topic::Topic,
 };
-use draft::{Draft, instant, invalid};
+use draft::{Draft, invalid};
 use leptos::prelude::*;
 use leptos_router::{
     NavigateOptions,
@@ -49,6 +48,8 @@ struct Offer {
     templates: Vec<TemplateView>,
     segments: Vec<Segment>,
     topics: Vec<Topic>,
+    /// Whether a second operator must agree.
+    approval_required: bool,
 }
 
 async fn offer(id: Option<String>) -> Result<Offer, Failure> {
@@ -65,6 +66,7 @@ async fn offer(id: Option<String>) -> Result<Offer, Failure> {
         templates: api::templates::list().await?,
         segments: api::segments::list().await?,
         topics: api::topics::list().await?,
+        approval_required: api::settings::approval_required().await?,
     })
 }
 
@@ -143,7 +145,12 @@ fn Composer(offer: Offer) -> impl IntoView {
                 {step("#review", "4 Review")}
             </nav>
             // The server judges the fields; the browser's own rules would also hold for the template written in place.
-            <Send draft failure is_scheduled=offer.campaign.is_some_and(|one| one.status == CampaignStatus::Scheduled)>
+            <Send
+                draft
+                failure
+                is_scheduled=offer.campaign.is_some_and(|one| one.status == CampaignStatus::Scheduled)
+                proposes=offer.approval_required
+            >
                 <TextInput
                     label="Name"
                     name="name"
@@ -180,11 +187,18 @@ fn Composer(offer: Offer) -> impl IntoView {
 
 /// The form around the steps, and what can be done with it: save, launch, schedule.
 #[component]
-fn Send(draft: Draft, failure: RwSignal<Option<Failure>>, is_scheduled: bool, children: Children) -> impl IntoView {
+fn Send(
+    draft: Draft,
+    failure: RwSignal<Option<Failure>>,
+    is_scheduled: bool,
+    /// Whether it asks for an approval, not for a start.
+    proposes: bool,
+    children: Children,
+) -> impl IntoView {
     let toasts = Toasts::here();
     let navigate = use_navigate();
     let (may_write, may_launch) = (viewer_may(Operation::CampaignWrite), viewer_may(Operation::CampaignLaunch));
-    let launching = Launching::new(draft, failure);
+    let launching = Launching::new(draft, failure, proposes);
     let save = Action::new(|(id, form): &Unsaved| store(*id, form.clone()));
     Effect::new(move || match save.value().get() {
         Some(Ok(campaign)) => {
@@ -209,7 +223,13 @@ fn Send(draft: Draft, failure: RwSignal<Option<Failure>>, is_scheduled: bool, ch
             Err(failed) => failure.set(Some(failed)),
         }
     };
-    let verb = move || if draft.starts_later() { "Schedule…" } else { "Launch…" };
+    let verb = move || match (proposes, draft.starts_later()) {
+        (true, _) => "Ask for approval…",
+        (false, true) => "Schedule…",
+        (false, false) => "Launch…",
+    };
+    // What was scheduled with an approval is a draft again once it is changed: then it is proposed again.
+    let offers_start = move || may_write.get() && (proposes || may_launch.get()) && !(proposes && is_scheduled);
     view! {
         <form class="stack" novalidate on:submit=submit>
             {children()} <FailureNote failure />
@@ -219,7 +239,7 @@ fn Send(draft: Draft, failure: RwSignal<Option<Failure>>, is_scheduled: bool, ch
                         {if is_scheduled { "Save" } else { "Save draft" }}
                     </Button>
                 </Show>
-                <Show when=move || may_write.get() && may_launch.get()>
+                <Show when=offers_start>
                     <Button
                         kind=ButtonKind::Primary
                         pending=launching.ready.pending()
@@ -237,21 +257,85 @@ fn Send(draft: Draft, failure: RwSignal<Option<Failure>>, is_scheduled: bool, ch
 /// What a launch needs to be told of the draft: its id, if it was saved, and the form.
 type Unsaved = (Option<CampaignId>, CampaignForm);
 
+/// What the last button of the composer does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Launch,
+    Schedule(Start),
+    Propose,
+}
+
+impl Step {
+    fn verb(self) -> &'static str {
+        match self {
+            Self::Launch => "Launch",
+            Self::Schedule(_) => "Schedule",
+            Self::Propose => "Ask for approval",
+        }
+    }
+
+    fn question(self) -> &'static str {
+        match self {
+            Self::Launch => "Launch this campaign?",
+            Self::Schedule(_) => "Schedule this campaign?",
+            Self::Propose => "Ask for the approval of this campaign?",
+        }
+    }
+
+    fn done(self) -> &'static str {
+        match self {
+            Self::Launch => "Launched",
+            Self::Schedule(_) => "Scheduled",
+            Self::Propose => "Asked for the approval of",
+        }
+    }
+
+    /// What will happen, with times by a clock so many minutes off.
+    fn consequence(self, offset: i32) -> String {
+        match self {
+            Self::Launch => "Sending begins at once. You can pause it, but what was sent cannot be called back.".to_owned(),
+            Self::Schedule(start @ Start::Local { at }) => {
+                let first = start.begins_at().map(|at| format::to_the_minute(at, offset)).unwrap_or_default();
+                format!(
+                    "Everyone gets it when their own clock shows {}; by yours the first of them on {first}. The audience is read then; until it starts you can still change it.",
+                    at.format("%F %R")
+                )
+            }
+            Self::Schedule(start) => {
+                let when = start.begins_at().map(|at| format::to_the_minute(at, offset)).unwrap_or_default();
+                format!("It starts by itself on {when}. The audience is read then; until it starts you can still change it.")
+            }
+            Self::Propose => {
+                "A second operator must agree to exactly this audience, content, schedule and these limits; any change needs a new approval. Nothing is sent by asking.".to_owned()
+            }
+        }
+    }
+
+    async fn run(self, id: CampaignId) -> Result<Campaign, Failure> {
+        match self {
+            Self::Launch => api::campaigns::launch(id).await,
+            Self::Schedule(start) => api::campaigns::schedule(id, start).await,
+            Self::Propose => api::campaigns::propose(id).await,
+        }
+    }
+}
+
 /// The way to a launch: save, rehearse once more, ask, start.
 #[derive(Clone, Copy)]
 struct Launching {
     draft: Draft,
     failure: RwSignal<Option<Failure>>,
+    proposes: bool,
     /// Saves and rehearses.
     ready: Action<Unsaved, Result<(Campaign, Preview), Failure>>,
-    /// When it shall start; `None` for now.
-    at: RwSignal<Option<DateTime<Utc>>>,
+    /// What is asked.
+    step: RwSignal<Step>,
     people: RwSignal<i64>,
     open: RwSignal<bool>,
 }
 
 impl Launching {
-    fn new(draft: Draft, failure: RwSignal<Option<Failure>>) -> Self {
+    fn new(draft: Draft, failure: RwSignal<Option<Failure>>, proposes: bool) -> Self {
         let ready = Action::new(|(id, form): &Unsaved| {
             let (id, form) = (*id, form.clone());
             async move {
@@ -260,7 +344,7 @@ impl Launching {
                 Ok((campaign, preview))
             }
         });
-        let (at, people, open) = (RwSignal::new(None), RwSignal::new(0), RwSignal::new(false));
+        let (step, people, open) = (RwSignal::new(Step::Launch), RwSignal::new(0), RwSignal::new(false));
         Effect::new(move || match ready.value().get() {
             Some(Ok((campaign, preview))) => {
                 draft.id.set(Some(campaign.id));
@@ -274,15 +358,14 @@ impl Launching {
             Some(Err(failed)) => failure.set(Some(failed)),
             None => {}
         });
-        Self { draft, failure, ready, at, people, open }
+        Self { draft, failure, proposes, ready, step, people, open }
     }
 
     /// Asks, once nothing stands against it.
     fn ask(self) {
         self.failure.set(None);
-        let at = untrack(|| self.draft.starts_later()).then(|| instant(&self.draft.at.read_untracked()));
-        let form = match (at, untrack(|| self.draft.form())) {
-            (Some(None), _) => {
+        let form = match (self.draft.meant.get_untracked(), untrack(|| self.draft.form())) {
+            (None, _) => {
                 let missing = FieldProblem { pointer: "/scheduled_at".to_owned(), detail: "choose a time".to_owned() };
                 Err(invalid(vec![missing]))
             }
@@ -290,7 +373,11 @@ impl Launching {
         };
         match form {
             Ok(form) => {
-                self.at.set(at.flatten());
+                self.step.set(match form.start {
+                    _ if self.proposes => Step::Propose,
+                    Start::Now => Step::Launch,
+                    start => Step::Schedule(start),
+                });
                 self.ready.dispatch((self.draft.id.get_untracked(), form));
             }
             Err(failed) => self.failure.set(Some(failed)),
@@ -303,50 +390,30 @@ fn ConfirmStart(launching: Launching) -> impl IntoView {
     let toasts = Toasts::here();
     let navigate = use_navigate();
     let offset = time::offset_minutes();
-    let Launching { draft, at, people, open, .. } = launching;
-    let start = Action::new(|(id, at): &(CampaignId, Option<DateTime<Utc>>)| {
-        let (id, at) = (*id, *at);
-        async move {
-            match at {
-                Some(at) => api::campaigns::schedule(id, at).await,
-                None => api::campaigns::launch(id).await,
-            }
-        }
-    });
+    let Launching { draft, step, people, open, .. } = launching;
+    let start = Action::new(|(id, step): &(CampaignId, Step)| step.run(*id));
     let failure = Signal::derive(move || start.value().get().and_then(Result::err));
     Effect::new(move || {
         if let Some(Ok(campaign)) = start.value().get() {
             open.set(false);
-            let said = if at.get_untracked().is_some() { "Scheduled" } else { "Launched" };
-            toasts.say(Tone::Ok, format!("{said} {}", campaign.form.name));
+            toasts.say(Tone::Ok, format!("{} {}", step.get_untracked().done(), campaign.form.name));
             navigate(&format!("/campaigns/{}", campaign.id), NavigateOptions::default());
         }
     });
-    let what = move || match at.get() {
-        Some(at) => {
-            let when = format::to_the_minute(at, offset.get());
-            format!(
-                "It starts by itself on {when}. The audience is read then; until it starts you can still change it."
-            )
-        }
-        None => "Sending begins at once. You can pause it, but what was sent cannot be called back.".to_owned(),
-    };
     view! {
         <Confirm
             open
-            title=Signal::derive(move || {
-                if at.read().is_some() { "Schedule this campaign?" } else { "Launch this campaign?" }.to_owned()
-            })
+            title=Signal::derive(move || step.get().question().to_owned())
             people
-            verb=Signal::derive(move || if at.read().is_some() { "Schedule" } else { "Launch" }.to_owned())
+            verb=Signal::derive(move || step.get().verb().to_owned())
             pending=start.pending()
             on_confirm=move |()| {
                 if let Some(id) = draft.id.get_untracked() {
-                    start.dispatch((id, at.get_untracked()));
+                    start.dispatch((id, step.get_untracked()));
                 }
             }
         >
-            <p>{what}</p>
+            <p>{move || step.get().consequence(offset.get())}</p>
             <p class="text-muted">
                 "This is how many people match now. Who did not agree to the channel, or lacks something the message needs, is skipped."
             </p>

@@ -1,6 +1,7 @@
 //! A campaign as it runs: where its messages stand, how fast it sends, what stops it. The page moves by itself.
 
 mod acts;
+mod approval;
 mod counts;
 mod pace;
 mod reasons;
@@ -8,13 +9,14 @@ mod recipients;
 
 use crate::{
     api::{self, Failure},
-    components::{Card, Fact, Facts, LinesSkeleton, Load, Page},
+    components::{Card, Fact, Facts, LinesSkeleton, Load, Page, When},
     format, live, timing,
 };
 use acts::Acts;
+use approval::ApprovalCard;
 use counts::{Balance, Funnel};
 use domain::{
-    campaign::{Campaign, CampaignRow, CampaignStatus},
+    campaign::{Campaign, CampaignRow, CampaignStatus, Start},
     problem::{Kind, Problem},
     sender::Sender,
 };
@@ -117,6 +119,7 @@ fn Monitor(shown: Shown) -> impl IntoView {
             action=move || view! { <Acts campaign progress /> }
         >
             <Pace campaign progress sender />
+            <ApprovalCard campaign />
             <Show
                 when=move || was_launched.get()
                 fallback=|| {
@@ -183,6 +186,11 @@ fn Definition(campaign: RwSignal<Campaign>, segment: Option<String>, topic: Opti
             }
         }
     };
+    let start = move || match campaign.read().form.start {
+        Start::Now => "When it is launched".into_any(),
+        Start::Instant { at } => view! { <When at=at exact=true /> }.into_any(),
+        Start::Local { at } => format!("{} on the clock of each person, zone by zone", at.format("%F %R")).into_any(),
+    };
     let hash = move || campaign.read().audience_hash.clone().unwrap_or_else(|| "Set at the launch".to_owned());
     view! {
         <Facts>
@@ -195,6 +203,7 @@ fn Definition(campaign: RwSignal<Campaign>, segment: Option<String>, topic: Opti
             </Fact>
             <Fact name="Filter">{filter}</Fact>
             <Fact name="Topic">{topic.unwrap_or_else(|| "None".to_owned())}</Fact>
+            <Fact name="Start">{start}</Fact>
             <Fact name="Rate limit">{rate}</Fact>
             <Fact name="Sending hours">{hours}</Fact>
             <Fact name="If a message's fate is unknown">

@@ -9,7 +9,7 @@ use crate::{
     format, live, timing,
 };
 use domain::{
-    campaign::{Campaign, CampaignRow, CampaignStatus},
+    campaign::{Approval, Campaign, CampaignRow, CampaignStatus, Listed},
     message::{Bucket, State},
     operator::Operation,
     page::{self, PageRequest},
@@ -22,19 +22,32 @@ use std::time::Duration;
 const READ_EVERY: Duration = Duration::from_secs(3);
 const COLUMNS: [&str; 7] = ["Campaign", "Status", "Settled", "A second", "Sent", "Delivered", "Failed"];
 
-fn address(status: Option<CampaignStatus>) -> String {
-    status.map_or_else(|| "/campaigns".to_owned(), |status| format!("/campaigns?status={status}"))
+fn address(listed: Listed) -> String {
+    match listed {
+        Listed::All => "/campaigns".to_owned(),
+        Listed::Status(status) => format!("/campaigns?status={status}"),
+        Listed::ToApprove => "/campaigns?status=to_approve".to_owned(),
+        Listed::Archived => "/campaigns?status=archived".to_owned(),
+    }
+}
+
+fn listed(word: Option<&str>) -> Listed {
+    match word {
+        Some("to_approve") => Listed::ToApprove,
+        Some("archived") => Listed::Archived,
+        word => word.and_then(|word| word.parse().ok()).map_or(Listed::All, Listed::Status),
+    }
 }
 
 /// The campaigns page.
 #[component]
 pub fn Campaigns() -> impl IntoView {
     let query = use_query_map();
-    let status = Memo::new(move |_| query.read().get("status").and_then(|word| word.parse::<CampaignStatus>().ok()));
+    let shown = Memo::new(move |_| listed(query.read().get_str("status")));
     let after = Memo::new(move |_| query.read().get("after"));
     let campaigns = Resource::new(
-        move || (status.get(), after.get()),
-        |(status, after)| api::campaigns::list(status, PageRequest::after(after)),
+        move || (shown.get(), after.get()),
+        |(shown, after)| api::campaigns::list(shown, PageRequest::after(after)),
     );
     live::on_changed("campaigns", move || campaigns.refetch());
     let is_sending = StoredValue::new(false);
@@ -45,19 +58,20 @@ pub fn Campaigns() -> impl IntoView {
     });
     let show = move |page: page::Page<CampaignRow>| {
         is_sending.set_value(page.rows.iter().any(|row| row.campaign.status == CampaignStatus::Running));
-        list(page, status.get_untracked(), after.get_untracked().is_some())
+        list(page, shown.get_untracked(), after.get_untracked().is_some())
     };
     let may_write = viewer_may(Operation::CampaignWrite);
-    let tabs = std::iter::once((address(None), "All".to_owned()))
-        .chain(CampaignStatus::ALL.iter().map(|status| (address(Some(*status)), status.label().to_owned())))
-        .collect();
+    let first = [(address(Listed::All), "All".to_owned()), (address(Listed::ToApprove), "To approve".to_owned())];
+    let by_status = CampaignStatus::ALL.iter().map(|one| (address(Listed::Status(*one)), one.label().to_owned()));
+    let last = [(address(Listed::Archived), "Archived".to_owned())];
+    let tabs = first.into_iter().chain(by_status).chain(last).collect();
     view! {
         <Page
             title="Campaigns"
             lead="What goes out, to whom, and how far it is."
             action=move || view! { <Show when=move || may_write.get()>{new_campaign()}</Show> }
         >
-            <Tabs label="Status" tabs=tabs current=Signal::derive(move || address(status.get())) />
+            <Tabs label="Status" tabs=tabs current=Signal::derive(move || address(shown.get())) />
             <Load
                 resource=campaigns
                 skeleton=|| view! { <TableSkeleton columns=COLUMNS.len() /> }
@@ -75,15 +89,27 @@ fn new_campaign() -> impl IntoView {
     }
 }
 
-fn list(page: page::Page<CampaignRow>, status: Option<CampaignStatus>, beyond_first: bool) -> impl IntoView {
+fn list(page: page::Page<CampaignRow>, shown: Listed, beyond_first: bool) -> impl IntoView {
     if page.rows.is_empty() {
-        return match status {
-            Some(status) => {
+        return match shown {
+            Listed::Status(status) => {
                 let title = format!("No campaign is {}", status.label().to_lowercase());
                 view! { <Empty title=title>"Campaigns that are will be listed here."</Empty> }.into_any()
             }
-            None if beyond_first => view! { <Empty title="Nothing further">"This was the last page."</Empty> }.into_any(),
-            None => view! {
+            Listed::ToApprove => view! {
+                <Empty title="Nothing waits for an approval">
+                    "Where the workspace asks for a second operator's word, proposed campaigns are listed here until one is given."
+                </Empty>
+            }
+            .into_any(),
+            Listed::Archived => view! {
+                <Empty title="The archive is empty">
+                    "Drafts and ended campaigns that were put away are listed here. They keep their page and figures."
+                </Empty>
+            }
+            .into_any(),
+            Listed::All if beyond_first => view! { <Empty title="Nothing further">"This was the last page."</Empty> }.into_any(),
+            Listed::All => view! {
                 <Empty title="No campaigns yet" action=|| new_campaign().into_any()>
                     "A campaign sends one message to everyone whom a filter finds and who agreed to the channel. Write the first: you see whom it reaches and what they get before anything is sent."
                 </Empty>
@@ -119,6 +145,12 @@ fn row(CampaignRow { campaign, progress }: CampaignRow) -> impl IntoView {
         CampaignStatus::Running => format::rate(progress.rate_now),
         _ => "–".to_owned(),
     };
+    let approval = match (&campaign.approval, campaign.status) {
+        (Approval::Proposed { .. }, CampaignStatus::Draft) => Some("To approve"),
+        (Approval::Approved { .. }, CampaignStatus::Draft) => Some("Approved"),
+        _ => None,
+    };
+    let approval = approval.map(|word| view! { <span class="block text-xs text-muted">{word}</span> });
     let (told, status) = (told(&campaign), badge::status(&campaign.status));
     view! {
         <tr>
@@ -128,7 +160,7 @@ fn row(CampaignRow { campaign, progress }: CampaignRow) -> impl IntoView {
                 </A>
                 <p class="text-xs text-muted">{told}</p>
             </td>
-            <td data-label="Status">{status}</td>
+            <td data-label="Status">{status} {approval}</td>
             <td data-label="Settled">{settled}</td>
             <td data-label="A second" class="num">
                 {rate}
@@ -155,4 +187,18 @@ fn told(campaign: &Campaign) -> impl IntoView + use<> {
         _ => ("changed", campaign.updated_at),
     };
     view! { {channel} " · " {word} " " <When at=at /> }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_say_what_is_listed() {
+        for one in [Listed::All, Listed::ToApprove, Listed::Archived, Listed::Status(CampaignStatus::Held)] {
+            let address = address(one);
+            assert_eq!(listed(address.split_once('=').map(|(_, word)| word)), one, "{address}");
+        }
+        assert_eq!(listed(Some("nonsense")), Listed::All);
+    }
 }

@@ -6,7 +6,7 @@ use crate::{
     live,
 };
 use domain::{
-    campaign::CampaignRow,
+    campaign::{CampaignRow, Listed},
     compliance::Gate,
     ids::CampaignId,
     message::{MessageQuery, MessageRow, State},
@@ -51,7 +51,7 @@ pub fn Messages() -> impl IntoView {
     );
     live::on_changed("messages", move || messages.refetch());
     let campaigns =
-        Resource::new(|| (), |()| api::campaigns::list(None, PageRequest { after: None, limit: LIMIT_MAX }));
+        Resource::new(|| (), |()| api::campaigns::list(Listed::All, PageRequest { after: None, limit: LIMIT_MAX }));
     view! {
         <Page title="Messages" lead="One row for each person of each campaign, with the reason where nothing was sent.">
             <Load

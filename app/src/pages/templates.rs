@@ -3,12 +3,13 @@
 pub mod draft;
 pub mod editor;
 pub mod judgement;
+pub mod previews;
 
 use crate::{
     api,
     components::{
-        Badge, Button, ButtonKind, Card, Empty, FailureNote, LinesSkeleton, LinkButton, Load, Page, Table,
-        TableSkeleton, Toasts, Tone, When, frame::viewer_may,
+        Badge, Button, ButtonKind, Card, Empty, FailureNote, LinesSkeleton, LinkButton, Load, Page, Select, Table,
+        TableSkeleton, TestSend, Toasts, Tone, When, frame::viewer_may,
     },
 };
 use domain::{
@@ -25,6 +26,7 @@ use leptos_router::{
     components::A,
     hooks::{use_navigate, use_query_map},
 };
+use previews::Previews;
 
 /// What the URL asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,6 +99,9 @@ fn table(templates: Vec<TemplateView>) -> impl IntoView {
 }
 
 fn row(template: TemplateView) -> impl IntoView {
+    let tags: Vec<_> = template.locales.keys().map(String::as_str).collect();
+    let languages = (!tags.is_empty())
+        .then(|| view! { <span class="block text-xs text-muted">{format!("Also in {}", tags.join(", "))}</span> });
     let fault = Template::parse(&template.body).is_err().then(|| view! { <Badge tone=Tone::Fail word="Wrong" /> });
     view! {
         <tr>
@@ -108,6 +113,7 @@ fn row(template: TemplateView) -> impl IntoView {
             <td data-label="Channel">{template.channel.label()}</td>
             <td data-label="Text">
                 <span class="line-clamp-2">{template.body}</span>
+                {languages}
                 {fault}
             </td>
             <td data-label="Version" class="num">
@@ -188,6 +194,49 @@ fn Write(template: Option<TemplateView>) -> impl IntoView {
                     </Show>
                 </form>
             </Card>
+            <Previews form=Signal::derive(move || draft.form()) />
+            {id.map(|id| view! { <TestCard template=id channel=draft.channel() /> })}
         </Page>
+    }
+}
+
+/// A test of what was saved, from a sender of the template's channel.
+#[component]
+fn TestCard(template: TemplateId, channel: Channel) -> impl IntoView {
+    let senders = Resource::new(|| (), |()| api::senders::list());
+    let may_send = viewer_may(Operation::TestSend);
+    let chosen = RwSignal::new(String::new());
+    let tested = Signal::derive(move || Some((chosen.read().parse().ok()?, template, None)));
+    view! {
+        <Show when=move || may_send.get()>
+            <Card title="Test">
+                <Load
+                    resource=senders
+                    skeleton=|| view! { <LinesSkeleton lines=2 /> }
+                    view=move |senders| {
+                        let fits = senders.into_iter().filter(|one| one.channel == channel && one.enabled);
+                        let choices: Vec<_> = fits.map(|one| (one.id.to_string(), one.name)).collect();
+                        if choices.is_empty() {
+                            return view! { <p class="text-muted">"No sender of this channel is switched on."</p> }.into_any();
+                        }
+                        let first = (String::new(), "Choose a sender".to_owned());
+                        let choices: Vec<_> = std::iter::once(first).chain(choices).collect();
+                        view! {
+                            <div class="stack">
+                                <Select
+                                    label="From"
+                                    name="test-sender"
+                                    value=chosen
+                                    choices=choices
+                                    hint="The version that is saved goes out, to marked test people only."
+                                />
+                                <TestSend tested />
+                            </div>
+                        }
+                            .into_any()
+                    }
+                />
+            </Card>
+        </Show>
     }
 }

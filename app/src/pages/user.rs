@@ -3,6 +3,7 @@
 mod acts;
 mod consent;
 mod history;
+mod test_mark;
 
 use super::users::{Identity, number_or_id, plain};
 use crate::{
@@ -22,6 +23,7 @@ use history::{Ledger, Messages, Timeline};
 use leptos::prelude::*;
 use leptos_router::hooks::{use_params_map, use_query_map};
 use serde_json::{Map, Value};
+use test_mark::TestMark;
 
 /// The page of a user.
 #[component]
@@ -94,6 +96,7 @@ fn Detail(detail: UserDetail, refetch: Callback<()>) -> impl IntoView {
                 <ConsentCard user=user.id consents=user.consents.clone() refetch />
                 <SubscriptionsCard user=user.id subscriptions refetch />
                 <Acts user=user.clone() refetch />
+                <TestMark user=user.id />
             </div>
         </div>
         <Tabs label="What happened" tabs current />

@@ -41,6 +41,24 @@ const ADVISED_SMS_CHARS: usize = 320;
 /// Words of which a marketing text should hold one.
 const OPT_OUT_WORDS: &[&str] = &["stop", "unsubscribe", "opt out", "opt-out", "optout", "cancel", "arret", "arrêt"];
 
+/// Hosts of shorteners that anyone may use, and that carriers therefore filter (Twilio's error 30007).
+const SHORTENERS: &[&str] = &[
+    "bit.ly",
+    "buff.ly",
+    "cutt.ly",
+    "goo.gl",
+    "is.gd",
+    "ow.ly",
+    "rb.gy",
+    "rebrand.ly",
+    "s.id",
+    "shorturl.at",
+    "t.co",
+    "t.ly",
+    "tiny.cc",
+    "tinyurl.com",
+];
+
 impl Template {
     /// Looks for likely mistakes. `known` are the variables that people can have, by full name.
     pub fn lint(&self, known: &[impl AsRef<str>], options: LintOptions) -> Vec<Finding> {
@@ -78,6 +96,13 @@ impl Template {
                 format!("\"{what}\" will be sent as it stands; variables are written {{{{ name }}}}"),
             );
         }
+        for (at, domain) in self.shortener_links() {
+            find(
+                Severity::Warning,
+                Some(at),
+                format!("carriers filter links of public shorteners such as {domain}: use a domain of your own"),
+            );
+        }
         if options.marketing && !self.says_how_to_stop() {
             find(
                 Severity::Warning,
@@ -89,6 +114,23 @@ impl Template {
             findings.extend(self.size_findings());
         }
         findings
+    }
+
+    /// Links whose host is a public shortener, by their place.
+    fn shortener_links(&self) -> Vec<(usize, &'static str)> {
+        let text = self.source.to_lowercase();
+        let mut found: Vec<(usize, &'static str)> = Vec::new();
+        for domain in SHORTENERS {
+            let whole = |at: &usize| {
+                let before = text[..*at].chars().next_back();
+                let after = text[at + domain.len()..].chars().next();
+                before.is_none_or(|c| !c.is_alphanumeric() && c != '-' && c != '.' && c != '@')
+                    && after.is_none_or(|c| !c.is_alphanumeric() && c != '-')
+            };
+            found.extend(text.match_indices(domain).map(|(at, _)| at).filter(whole).map(|at| (at, *domain)));
+        }
+        found.sort_unstable();
+        found
     }
 
     /// The text with fallbacks in place and nothing for variables without: the least that anybody receives.
@@ -219,6 +261,14 @@ mod tests {
         check("ä {{ name | default('x') }} and }}", QUIET, &[(Warning, Some(33), "\"}}\"")]);
         let text = "{{ name | default('x') }}{name}{{ name | default('y') }}";
         check(text, QUIET, &[(Warning, Some(25), "\"{\"")]);
+    }
+
+    #[test]
+    fn links_of_shorteners_are_found_at_their_place() {
+        use Severity::Warning;
+        check("See https://bit.ly/x", QUIET, &[(Warning, Some(12), "bit.ly")]);
+        check("See T.CO/x, and bit.ly", QUIET, &[(Warning, Some(4), "t.co"), (Warning, Some(16), "bit.ly")]);
+        check("See https://habit.ly/x, a@t.co, https://t.company/ and my.bit.ly", QUIET, &[]);
     }
 
     #[test]

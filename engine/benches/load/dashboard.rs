@@ -92,6 +92,7 @@ impl Dashboard {
             body: body.to_owned(),
             content_sid: String::new(),
             content_variables: BTreeMap::new(),
+            locales: Default::default(),
         };
         let template: TemplateView = self.call("templates/create", json!({ "form": form })).await?;
         let template: TemplateId = template.id;

@@ -6,7 +6,7 @@ use crate::{
     db, delivery, segments, templates, values,
 };
 use domain::{
-    campaign::{CampaignForm, Preview},
+    campaign::{CampaignForm, Preview, Start},
     operator::Operation,
     problem::FieldProblem,
 };
@@ -15,17 +15,28 @@ use uuid::Uuid;
 
 /// How many people a preview shows.
 const SAMPLES: u32 = 5;
+/// The longest name, in characters.
+pub(super) const NAME_MAX_CHARS: usize = 200;
 
 fn problem(field: &str, detail: impl Into<String>) -> FieldProblem {
     FieldProblem { pointer: format!("/{field}"), detail: detail.into() }
+}
+
+/// Whether a campaign can be scheduled for this.
+pub(super) fn start(engine: &Engine, start: Start) -> Result<()> {
+    match start.passed_at() {
+        None => Err(Error::invalid("scheduled_at", "choose a time")),
+        Some(at) if at <= engine.clock.now() => Err(Error::invalid("scheduled_at", "this time has passed")),
+        Some(_) => Ok(()),
+    }
 }
 
 /// What a form must hold to be stored at all: a draft may be unfinished, but not wrong.
 pub(super) async fn form(engine: &Engine, form: &CampaignForm) -> Result<()> {
     let mut problems = Vec::new();
     let name = form.name.trim();
-    if name.is_empty() || name.chars().count() > 200 {
-        problems.push(problem("name", "a name has 1 to 200 characters"));
+    if name.is_empty() || name.chars().count() > NAME_MAX_CHARS {
+        problems.push(problem("name", format!("a name has 1 to {NAME_MAX_CHARS} characters")));
     }
     if form.rate_per_second == Some(0) {
         problems.push(problem("rate_per_second", "at least one message a second"));

@@ -1,9 +1,9 @@
 //! A campaign's row, and its two ways: in and out.
 
 use crate::{Engine, Error, Result, db, values};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDateTime, Utc};
 use domain::{
-    campaign::{Audience, Campaign, CampaignForm, CampaignStatus},
+    campaign::{Approval, Audience, Campaign, CampaignForm, CampaignKind, CampaignStatus, Listed, Start},
     ids::{CampaignId, SegmentId, SenderId, TemplateId, TopicId},
 };
 use sea_orm::{ConnectionTrait, FromQueryResult, Value};
@@ -31,7 +31,10 @@ pub(crate) struct CampaignRecord {
     pub not_after: Option<String>,
     pub unknown_policy: String,
     pub start_deadline_minutes: i32,
+    pub start_kind: String,
     pub scheduled_at: Option<DateTime<Utc>>,
+    pub local_at: Option<String>,
+    pub archived_at: Option<DateTime<Utc>>,
     pub launched_at: Option<DateTime<Utc>>,
     pub finished_at: Option<DateTime<Utc>>,
     pub expansion_cursor: Option<Uuid>,
@@ -42,15 +45,26 @@ pub(crate) struct CampaignRecord {
     pub channel: Option<String>,
     pub sender_name: Option<String>,
     pub template_name: Option<String>,
+    pub approval_required: bool,
+    pub approval_hash: Option<String>,
+    pub proposed_label: Option<String>,
+    pub proposed_at: Option<DateTime<Utc>>,
+    pub approved_label: Option<String>,
+    pub approved_at: Option<DateTime<Utc>>,
 }
 
 const SELECT: &str =
     "SELECT c.id, c.name, c.kind, c.status, c.status_reason, c.sender_id, c.template_id, c.template_version,
         c.topic_id, c.segment_id, c.filter, c.exclusions, c.frozen_filter, c.audience_hash, c.rate_per_second, c.not_before,
-        c.not_after, c.unknown_policy, c.start_deadline_minutes, c.scheduled_at, c.launched_at, c.finished_at,
+        c.not_after, c.unknown_policy, c.start_deadline_minutes, c.start_kind, c.scheduled_at, c.local_at, c.archived_at,
+        c.launched_at, c.finished_at,
         c.expansion_cursor, c.expansion_seq, c.expanded, c.created_at, c.updated_at,
-        s.channel AS channel, s.name AS sender_name, t.name AS template_name
-    FROM campaigns c LEFT JOIN senders s ON s.id = c.sender_id LEFT JOIN templates t ON t.id = c.template_id";
+        s.channel AS channel, s.name AS sender_name, t.name AS template_name,
+        EXISTS (SELECT 1 FROM settings e WHERE e.key = 'approval_required' AND CAST(e.value AS text) = 'true')
+            AS approval_required,
+        a.hash AS approval_hash, a.proposed_label, a.proposed_at, a.approved_label, a.approved_at
+    FROM campaigns c LEFT JOIN senders s ON s.id = c.sender_id LEFT JOIN templates t ON t.id = c.template_id
+        LEFT JOIN approvals a ON a.campaign_id = c.id";
 
 /// Reads one campaign.
 pub(crate) async fn load<C: ConnectionTrait>(conn: &C, id: CampaignId) -> Result<CampaignRecord> {
@@ -70,15 +84,24 @@ pub(crate) async fn load_for_update<C: ConnectionTrait>(conn: &C, id: CampaignId
 /// Reads a page of campaigns, newest first.
 pub(crate) async fn list<C: ConnectionTrait>(
     conn: &C,
-    status: Option<CampaignStatus>,
+    listed: Listed,
     before: Uuid,
     limit: i64,
 ) -> Result<Vec<CampaignRecord>> {
-    let status = status.map(CampaignStatus::as_str);
+    let (status, shown) = match listed {
+        Listed::All => (None, "c.archived_at IS NULL"),
+        Listed::Status(status) => (Some(status.as_str()), "c.archived_at IS NULL"),
+        Listed::ToApprove => (
+            Some(CampaignStatus::Draft.as_str()),
+            "c.archived_at IS NULL AND a.proposed_at IS NOT NULL AND a.approved_at IS NULL",
+        ),
+        Listed::Archived => (None, "c.archived_at IS NOT NULL"),
+    };
     db::all(
         conn,
         &format!(
-            "{SELECT} WHERE c.kind = 'bulk' AND c.id < $1 AND ($2 IS NULL OR c.status = $2) ORDER BY c.id DESC LIMIT $3"
+            "{SELECT} WHERE c.kind = 'bulk' AND c.id < $1 AND ($2 IS NULL OR c.status = $2) AND {shown}
+             ORDER BY c.id DESC LIMIT $3"
         ),
         values![before, status, limit],
     )
@@ -95,8 +118,9 @@ pub(crate) async fn insert<C: ConnectionTrait>(
     db::exec(
         conn,
         "INSERT INTO campaigns (id, name, kind, status, sender_id, template_id, topic_id, segment_id, filter,
-            rate_per_second, not_before, not_after, unknown_policy, start_deadline_minutes, created_at, updated_at, exclusions)
-         VALUES ($1, $2, 'bulk', 'draft', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13, $14)",
+            rate_per_second, not_before, not_after, unknown_policy, start_deadline_minutes, created_at, updated_at, exclusions,
+            start_kind, scheduled_at, local_at)
+         VALUES ($1, $2, 'bulk', 'draft', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13, $14, $15, $16, $17)",
         stored(engine, id, form),
     )
     .await?;
@@ -114,7 +138,7 @@ pub(crate) async fn update<C: ConnectionTrait>(
         conn,
         "UPDATE campaigns SET name = $2, sender_id = $3, template_id = $4, topic_id = $5, segment_id = $6, filter = $7,
             rate_per_second = $8, not_before = $9, not_after = $10, unknown_policy = $11, start_deadline_minutes = $12,
-            updated_at = $13, exclusions = $14
+            updated_at = $13, exclusions = $14, start_kind = $15, scheduled_at = $16, local_at = $17
          WHERE id = $1",
         stored(engine, id, form),
     )
@@ -122,7 +146,7 @@ pub(crate) async fn update<C: ConnectionTrait>(
     Ok(())
 }
 
-/// What both statements store, in the order of their columns: `$1` is the id, `$13` the time, `$14` the exclusions.
+/// What both statements store, in the order of their columns: `$1` is the id, `$13` the time, `$14` the exclusions, then the start.
 fn stored(engine: &Engine, id: CampaignId, form: &CampaignForm) -> Vec<Value> {
     values![
         id.0,
@@ -139,7 +163,41 @@ fn stored(engine: &Engine, id: CampaignId, form: &CampaignForm) -> Vec<Value> {
         deadline(form),
         engine.clock.now(),
         serde_json::json!(form.audience.exclusions),
+        form.start.kind(),
+        begins(engine, form.start),
+        local_at(form.start),
     ]
+}
+
+/// Stores when a campaign starts.
+pub(crate) async fn set_start<C: ConnectionTrait>(
+    engine: &Engine,
+    conn: &C,
+    id: CampaignId,
+    start: Start,
+) -> Result<()> {
+    db::exec(
+        conn,
+        "UPDATE campaigns SET start_kind = $2, scheduled_at = $3, local_at = $4 WHERE id = $1",
+        values![id.0, start.kind(), begins(engine, start), local_at(start)],
+    )
+    .await?;
+    Ok(())
+}
+
+/// When the sweep starts it. A time of day that the first zones show already begins now; others wait for theirs.
+fn begins(engine: &Engine, start: Start) -> Option<DateTime<Utc>> {
+    match start {
+        Start::Local { .. } => start.begins_at().map(|at| at.max(engine.clock.now())),
+        Start::Now | Start::Instant { .. } => start.begins_at(),
+    }
+}
+
+fn local_at(start: Start) -> Option<String> {
+    match start {
+        Start::Local { at } => Some(at.format("%Y-%m-%dT%H:%M:%S").to_string()),
+        Start::Now | Start::Instant { .. } => None,
+    }
 }
 
 fn rate(form: &CampaignForm) -> Option<i32> {
@@ -161,6 +219,27 @@ impl CampaignRecord {
         Ok(self.status.parse()?)
     }
 
+    /// When it starts.
+    pub fn start(&self) -> Result<Start> {
+        Ok(match (self.start_kind.as_str(), self.scheduled_at, &self.local_at) {
+            ("local", _, Some(at)) => Start::Local { at: at.parse::<NaiveDateTime>().map_err(Error::internal)? },
+            ("instant", Some(at), _) => Start::Instant { at },
+            _ => Start::Now,
+        })
+    }
+
+    /// Where its approval stands, as far as its row tells.
+    pub fn approval(&self) -> Approval {
+        match (&self.proposed_label, self.proposed_at, &self.approved_label, self.approved_at) {
+            (Some(proposed_by), _, Some(by), Some(at)) => {
+                Approval::Approved { proposed_by: proposed_by.clone(), by: by.clone(), at }
+            }
+            _ if !self.approval_required || self.kind != CampaignKind::Bulk.as_str() => Approval::NotNeeded,
+            (Some(by), Some(at), _, _) => Approval::Proposed { by: by.clone(), at },
+            _ => Approval::Missing,
+        }
+    }
+
     /// What the operator entered.
     pub fn form(&self) -> Result<CampaignForm> {
         Ok(CampaignForm {
@@ -173,6 +252,7 @@ impl CampaignRecord {
                 filter: self.filter.clone(),
                 exclusions: serde_json::from_value(self.exclusions.clone())?,
             },
+            start: self.start()?,
             rate_per_second: self.rate_per_second.and_then(|rate| u32::try_from(rate).ok()),
             not_before: self.not_before.clone(),
             not_after: self.not_after.clone(),
@@ -188,6 +268,8 @@ impl CampaignRecord {
             kind: self.kind.parse()?,
             status: self.status()?,
             form: self.form()?,
+            approval: self.approval(),
+            archived_at: self.archived_at,
             channel: self.channel.as_deref().map(str::parse).transpose().map_err(Error::internal)?,
             status_reason: self.status_reason,
             sender_name: self.sender_name,

@@ -10,8 +10,9 @@ use crate::{
     templates::{self, Compiled},
     values,
 };
+use chrono::NaiveDateTime;
 use domain::{
-    campaign::CampaignForm,
+    campaign::{CampaignForm, Start},
     compliance::Content,
     ids::{CampaignId, SenderId},
     phone::Channel,
@@ -37,6 +38,8 @@ pub(crate) struct Context {
     pub template: Compiled,
     pub content: Content,
     pub quiet: Policy,
+    /// What the clock on each person's wall must show first.
+    pub local_at: Option<NaiveDateTime>,
     /// Makes the links to people's preference pages, if the template carries one.
     pub links: Option<Links>,
 }
@@ -125,6 +128,10 @@ impl Context {
             content: if template.content_sid().is_some() { Content::ProviderTemplate } else { Content::FreeForm },
             template,
             links,
+            local_at: match form.start {
+                Start::Local { at } => Some(at),
+                Start::Now | Start::Instant { .. } => None,
+            },
             quiet: quiet_override(form.not_before.as_deref(), form.not_after.as_deref())
                 .map_err(|why| Error::invalid("not_before", why))?,
         })

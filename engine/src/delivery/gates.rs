@@ -9,7 +9,7 @@ use crate::{
     templates::{Person, Rendered},
     values,
 };
-use chrono::{DateTime, Duration, Utc};
+use chrono::{DateTime, Duration, NaiveDateTime, Utc};
 use domain::{
     campaign::{CampaignForm, CampaignStatus, PreviewSample},
     compliance::{Facts, Gate, Quiet, Verdict, decide},
@@ -19,7 +19,7 @@ use domain::{
     quiet_hours::next_allowed,
     sms,
     topic::SubscriptionState,
-    zone::{Zone, jurisdiction, zones_of},
+    zone::{Zone, jurisdiction, last_reading, zones_of},
 };
 use sea_orm::{ConnectionTrait, FromQueryResult};
 use serde_json::Value;
@@ -93,6 +93,7 @@ pub(super) async fn judge<C: ConnectionTrait>(
         let person = person(&row, context)?;
         let rendered = context.template.render(&person);
         let choice = row.subscription.as_deref().map(str::parse::<SubscriptionState>).transpose()?;
+        let time_of_day = context.local_at.map(|shown| time_of_day(shown, &row));
         let facts = Facts {
             campaign: status,
             suppressed,
@@ -103,6 +104,7 @@ pub(super) async fn judge<C: ConnectionTrait>(
             content: context.content,
             last_inbound_at: row.last_inbound_at,
             missing_variable: rendered.as_ref().err().map(|missing| missing.name.as_str()),
+            time_of_day: time_of_day.as_ref().map(|(at, zone)| (*at, zone.as_str())),
             quiet: quiet.ask(context, &row, now),
             sender_stopped: (!context.sender_enabled).then_some("the sender is switched off"),
         };
@@ -204,16 +206,29 @@ fn prefix(phone: Option<&str>) -> &str {
     phone.map_or("", |phone| phone.get(..10).unwrap_or(phone))
 }
 
-fn quiet(context: &Context, row: &UserRow, now: DateTime<Utc>) -> Quiet {
-    let phone = row.phone.as_deref().and_then(|phone| Phone::parse_e164(phone).ok());
-    let own = row.zone.as_deref().and_then(|zone| Zone::parse(zone).ok());
-    let zones: Vec<Zone> = match (own, &phone) {
+fn phone(row: &UserRow) -> Option<Phone> {
+    row.phone.as_deref().and_then(|phone| Phone::parse_e164(phone).ok())
+}
+
+/// All zones that the person may live in: the one on record, or those of the number.
+fn zones(row: &UserRow) -> Vec<Zone> {
+    match (row.zone.as_deref().and_then(|zone| Zone::parse(zone).ok()), phone(row)) {
         (Some(zone), _) => vec![zone],
-        (None, Some(phone)) => zones_of(phone).to_vec(),
+        (None, Some(phone)) => zones_of(&phone).to_vec(),
         (None, None) => Vec::new(),
-    };
-    let jurisdiction = phone.as_ref().map(jurisdiction).unwrap_or_default();
-    next_allowed(&context.quiet, &zones, &jurisdiction, now).into_fact(now)
+    }
+}
+
+/// When the clocks of all zones that the person may live in have shown this, and the zone that shows it last.
+fn time_of_day(shown: NaiveDateTime, row: &UserRow) -> (DateTime<Utc>, String) {
+    let zones = zones(row);
+    let (at, zone) = last_reading(shown, &zones);
+    (at, zone.to_owned())
+}
+
+fn quiet(context: &Context, row: &UserRow, now: DateTime<Utc>) -> Quiet {
+    let jurisdiction = phone(row).as_ref().map(jurisdiction).unwrap_or_default();
+    next_allowed(&context.quiet, &zones(row), &jurisdiction, now).into_fact(now)
 }
 
 /// A message that would be handed over so late that the provider's queue could carry it into quiet hours waits for the

@@ -34,6 +34,7 @@ impl Model {
             body: version.body,
             content_sid: version.content_sid,
             content_variables: serde_json::from_value(version.content_variables)?,
+            locales: serde_json::from_value(version.locales)?,
             updated_at: version.created_at,
         })
     }

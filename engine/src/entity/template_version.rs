@@ -13,6 +13,7 @@ pub struct Model {
     pub body: String,
     pub content_sid: Option<String>,
     pub content_variables: Json,
+    pub locales: Json,
     pub created_at: DateTime<Utc>,
 }
 

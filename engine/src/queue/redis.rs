@@ -161,7 +161,9 @@ impl RedisRing {
 
     fn ringing(&self, bell: Doorbell) -> String {
         let id = match bell {
-            Doorbell::Expand(campaign) | Doorbell::Deliver(campaign) => campaign.to_string(),
+            Doorbell::Expand(campaign) | Doorbell::Deliver(campaign) | Doorbell::Overtake(campaign) => {
+                campaign.to_string()
+            }
             Doorbell::Import(import) => import.to_string(),
             Doorbell::Bulk(id) => id.to_string(),
             Doorbell::Reconcile | Doorbell::Sweep => String::new(),

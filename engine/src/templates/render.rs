@@ -4,11 +4,11 @@ use super::variables::{ATTRIBUTES_PREFIX, PREFERENCES_URL};
 use crate::{Error, Result, entity::template_version};
 use domain::{
     ids::TemplateId,
-    template::{ContentError, ContentTemplate, MissingVariable, Template},
+    template::{ContentError, ContentTemplate, LocaleText, MissingVariable, Template, TemplateForm, choose_locale},
 };
 use sea_orm::{ConnectionTrait, EntityTrait};
 use serde_json::{Map, Value};
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeMap};
 
 /// What a template can say of one person.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -68,8 +68,36 @@ fn text(value: &Value) -> Option<Cow<'_, str>> {
 /// A version of a template, compiled.
 #[derive(Debug, Clone)]
 pub struct Compiled {
+    default: CompiledText,
+    /// By language tag.
+    locales: BTreeMap<String, CompiledText>,
+}
+
+/// What it says in one language.
+#[derive(Debug, Clone)]
+struct CompiledText {
     body: Template,
     content: Option<(String, ContentTemplate)>,
+}
+
+impl CompiledText {
+    fn of(text: &LocaleText) -> Result<Self> {
+        let body = Template::parse(&text.body).map_err(|error| Error::invalid("body", error.to_string()))?;
+        let content = match text.content_sid.as_str() {
+            "" => None,
+            sid => {
+                let content = ContentTemplate::parse(&text.content_variables)
+                    .map_err(|error| Error::invalid("content_variables", error.to_string()))?;
+                Some((sid.to_owned(), content))
+            }
+        };
+        Ok(Self { body, content })
+    }
+
+    fn variables(&self) -> impl Iterator<Item = &str> {
+        let of_content = self.content.iter().flat_map(|(_, content)| content.variables());
+        self.body.variables().into_iter().chain(of_content)
+    }
 }
 
 /// What one person gets.
@@ -88,55 +116,74 @@ pub struct Rendered {
 pub async fn load_version<C: ConnectionTrait>(conn: &C, id: TemplateId, version: i32) -> Result<Compiled> {
     let row = template_version::Entity::find_by_id((id.0, version)).one(conn).await?;
     let row = row.ok_or(Error::NotFound { what: "template" })?;
-    let variables = serde_json::from_value(row.content_variables)?;
-    let content = match row.content_sid {
-        Some(sid) => Some((sid, ContentTemplate::parse(&variables).map_err(Error::internal)?)),
-        None => None,
+    let default = LocaleText {
+        body: row.body,
+        content_sid: row.content_sid.unwrap_or_default(),
+        content_variables: serde_json::from_value(row.content_variables)?,
     };
-    Ok(Compiled { body: Template::parse(&row.body).map_err(Error::internal)?, content })
+    Compiled::build(&default, &serde_json::from_value(row.locales)?).map_err(Error::internal)
 }
 
 impl Compiled {
+    fn build(default: &LocaleText, locales: &BTreeMap<String, LocaleText>) -> Result<Self> {
+        let compile = |(tag, text): (&String, &LocaleText)| Ok((tag.clone(), CompiledText::of(text)?));
+        Ok(Self { default: CompiledText::of(default)?, locales: locales.iter().map(compile).collect::<Result<_>>()? })
+    }
+
+    /// Compiles a template that is not stored, for previews.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for what does not compile.
+    pub fn of_form(form: &TemplateForm) -> Result<Self> {
+        Self::build(&form.in_locale(None).1, &form.locales)
+    }
+
     /// Compiles a text that is not stored, for previews and single messages.
     ///
     /// # Errors
     /// [`Error::Invalid`] on `body`.
     pub fn of_text(body: &str) -> Result<Self> {
-        let body = Template::parse(body).map_err(|error| Error::invalid("body", error.to_string()))?;
-        Ok(Self { body, content: None })
+        Self::build(&LocaleText { body: body.to_owned(), ..LocaleText::default() }, &BTreeMap::new())
     }
 
     /// The id of the content that the provider holds, if it does; such a message may be sent outside WhatsApp's 24 hours.
+    /// A version has one in every language, or in none.
     pub fn content_sid(&self) -> Option<&str> {
-        self.content.as_ref().map(|(sid, _)| sid.as_str())
+        self.default.content.as_ref().map(|(sid, _)| sid.as_str())
     }
 
-    /// The text as it was written, for hashes and previews.
+    /// The default text as it was written, for hashes and previews.
     pub fn source(&self) -> &str {
-        self.body.source()
+        self.default.body.source()
     }
 
-    /// Every variable that it uses, each once.
+    /// Every variable that it uses in any language, each once.
     pub fn variables(&self) -> Vec<String> {
-        let of_content = self.content.iter().flat_map(|(_, content)| content.variables());
-        let mut names: Vec<String> = self.body.variables().into_iter().chain(of_content).map(str::to_owned).collect();
+        let texts = std::iter::once(&self.default).chain(self.locales.values());
+        let mut names: Vec<String> = texts.flat_map(CompiledText::variables).map(str::to_owned).collect();
         names.sort_unstable();
         names.dedup();
         names
     }
 
-    /// What this person gets. Of a provider's content only the variables are sent; the text beside it is our copy, and one
-    /// that lacks a variable is shown as it was written.
+    /// The language in which this person gets it; `None` for the default.
+    pub fn locale_of(&self, person: &Person) -> Option<&str> {
+        choose_locale(&self.locales, person.locale.as_deref()).map(|(tag, _)| tag)
+    }
+
+    /// What this person gets, in the person's language if the version has it. Of a provider's content only the variables
+    /// are sent; the text beside it is our copy, and one that lacks a variable is shown as it was written.
     ///
     /// # Errors
     /// [`MissingVariable`]: what the person lacks, or which of the content's variables has no value that may be sent.
     pub fn render(&self, person: &Person) -> Result<Rendered, MissingVariable> {
         let value = |name: &str| person.value(name);
-        let Some((sid, content)) = &self.content else {
-            return Ok(Rendered { text: self.body.render(value)?, content: None });
+        let text = choose_locale(&self.locales, person.locale.as_deref()).map_or(&self.default, |(_, text)| text);
+        let Some((sid, content)) = &text.content else {
+            return Ok(Rendered { text: text.body.render(value)?, content: None });
         };
         let values = content.render(value).map_err(missing)?;
-        let text = self.body.render(value).unwrap_or_else(|_| self.body.source().to_owned());
+        let text = text.body.render(value).unwrap_or_else(|_| text.body.source().to_owned());
         Ok(Rendered { text, content: Some((sid.clone(), values)) })
     }
 }
@@ -194,12 +241,13 @@ mod tests {
 
     #[test]
     fn content_is_sent_by_its_variables() {
-        let content = |text: &str| Compiled {
-            body: Template::parse("Hi {{ first_name }}, {{ phone }}").unwrap(),
-            content: Some((
-                "HX1".to_owned(),
-                ContentTemplate::parse(&[("1".to_owned(), text.to_owned())].into()).unwrap(),
-            )),
+        let content = |text: &str| {
+            let default = LocaleText {
+                body: "Hi {{ first_name }}, {{ phone }}".to_owned(),
+                content_sid: "HX1".to_owned(),
+                content_variables: [("1".to_owned(), text.to_owned())].into(),
+            };
+            Compiled::build(&default, &BTreeMap::new()).unwrap()
         };
         let rendered = content("{{ first_name }}").render(&ann()).unwrap();
         assert_eq!(rendered.text, "Hi {{ first_name }}, {{ phone }}");
@@ -207,5 +255,19 @@ mod tests {
         assert_eq!(content("{{ phone }}").render(&ann()).map_err(|missing| missing.name), Err("phone".to_owned()));
         let empty = content("{{ phone | default('') }}").render(&ann());
         assert_eq!(empty.map_err(|missing| missing.name), Err("content variable 1".to_owned()));
+    }
+
+    #[test]
+    fn everyone_reads_their_own_language() {
+        let text = |body: &str| LocaleText { body: body.to_owned(), ..LocaleText::default() };
+        let locales = [("de".to_owned(), text("Hallo {{ first_name }}"))].into();
+        let compiled = Compiled::build(&text("Hi {{ city }}"), &locales).unwrap();
+        assert_eq!(compiled.variables(), ["city", "first_name"]);
+        let said = |locale: Option<&str>| {
+            compiled.render(&Person { locale: locale.map(str::to_owned), ..ann() }).unwrap().text
+        };
+        assert_eq!(said(Some("de-AT")), "Hallo Ann");
+        assert_eq!(said(Some("fr")), "Hi Bonn");
+        assert_eq!(said(None), "Hi Bonn");
     }
 }

@@ -48,6 +48,7 @@ impl TestEnv {
             body: body.to_owned(),
             content_sid: String::new(),
             content_variables: Default::default(),
+            locales: Default::default(),
         };
         templates::create(&self.engine, &self.admin, &form).await.expect("a template")
     }

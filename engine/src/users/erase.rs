@@ -60,6 +60,7 @@ pub async fn remove(engine: &Engine, actor: &Actor, id: UserId, after: After) ->
         ("consents", "user_id"),
         ("consent_events", "user_id"),
         ("import_rows", "user_id"),
+        ("test_people", "user_id"),
         ("users", "id"),
     ];
     for (name, column) in tables {

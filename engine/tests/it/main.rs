@@ -3,6 +3,7 @@
 
 mod attributes;
 mod bulk;
+mod campaigns;
 mod consents;
 mod dead_letters;
 mod delivery;
@@ -17,5 +18,6 @@ mod people;
 mod phones;
 mod segments;
 mod templates;
+mod test_sends;
 mod user_lists;
 mod users;

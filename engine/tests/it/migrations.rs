@@ -2,7 +2,7 @@
 
 use ::migrations::{Migrator, MigratorTrait};
 use domain::{
-    campaign::{CampaignKind, CampaignStatus, UnknownPolicy},
+    campaign::{CampaignKind, CampaignStatus, Start, UnknownPolicy},
     compliance::Gate,
     consent::{ConsentKind, ConsentSource, ConsentState},
     dead_letter::Resolution,
@@ -99,6 +99,7 @@ fn expected() -> Checks {
         ("campaigns", "kind", words(CampaignKind::ALL, CampaignKind::as_str)),
         ("campaigns", "status", words(CampaignStatus::ALL, CampaignStatus::as_str)),
         ("campaigns", "unknown_policy", words(UnknownPolicy::ALL, UnknownPolicy::as_str)),
+        ("campaigns", "start_kind", literal(&Start::KINDS)),
         ("waits", "why", literal(&["retry", "deferral", "unknown"])),
         ("decisions", "verdict", literal(&["defer", "skip"])),
         ("decisions", "gate", words(Gate::ALL, Gate::as_str)),

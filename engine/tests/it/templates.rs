@@ -2,7 +2,7 @@
 
 use domain::{
     phone::Channel,
-    template::{TemplateForm, TemplateView},
+    template::{LocaleText, TemplateForm, TemplateView},
 };
 use engine::{
     Error, both, senders, templates,
@@ -17,6 +17,7 @@ fn form(name: &str, body: &str) -> TemplateForm {
         body: body.into(),
         content_sid: String::new(),
         content_variables: Default::default(),
+        locales: Default::default(),
     }
 }
 
@@ -49,6 +50,48 @@ both! {
         templates::create(&env.engine, &env.admin, &template).await.unwrap();
         let taken = templates::create(&env.engine, &env.admin, &form("Hello", "Hi")).await;
         assert!(matches!(taken, Err(Error::Conflict { .. })));
+    }
+
+    async fn everyone_gets_their_own_language(env: TestEnv) {
+        let text = |body: &str| LocaleText { body: body.to_owned(), ..LocaleText::default() };
+        let mut hello = form("Hello", "Hi {{ name | default(\"you\") }}");
+        hello.locales = [("de".to_owned(), text("Hallo {{ name }}")), ("pt-BR".to_owned(), text("Oi"))].into();
+        let made = templates::create(&env.engine, &env.admin, &hello).await.unwrap();
+        assert_eq!(made.locales.keys().collect::<Vec<_>>(), ["de", "pt-br"]);
+        let people = [("+12025553101", "de-AT", "Ann"), ("+12025553102", "pt-BR", "Bia"), ("+12025553103", "fr", "Cleo")];
+        for (phone, locale, name) in people {
+            env.user(phone).name(name).locale(locale).opted_in(Channel::Sms).create().await;
+        }
+        // Someone who reads German and has no name: no fallback stands there, so nothing is sent.
+        env.user("+12025553104").locale("de").opted_in(Channel::Sms).create().await;
+        env.campaign().form(|form| form.template = Some(made.id)).launch().await;
+        env.run_jobs().await;
+        let mut said: Vec<String> = env.simulator.truth().into_iter().map(|entry| entry.body).collect();
+        said.sort();
+        assert_eq!(said, ["Hallo Ann", "Hi Cleo", "Oi"]);
+        // Another language alone makes a version.
+        hello.locales.remove("de");
+        assert_eq!(templates::update(&env.engine, &env.admin, made.id, &hello).await.unwrap().version, 2);
+        hello.locales.insert("fr".to_owned(), text("Salut {{ nobody }}"));
+        let refused = templates::update(&env.engine, &env.admin, made.id, &hello).await.unwrap_err();
+        assert!(matches!(&refused, Error::Invalid { errors } if errors[0].pointer == "/locales/fr/body"), "{refused:?}");
+    }
+
+    async fn a_text_is_tried_as_a_person_and_as_the_worst_case(env: TestEnv) {
+        let long = "x".repeat(150);
+        let ann = env.user("+12025553101").name("Ann").create().await;
+        env.user("+12025553102").name(&long).create().await;
+        env.user("+12025553103").name(&"Я".repeat(80)).create().await;
+        let hello = form("Hello", "Hi {{ name }}");
+        let one = templates::preview_as(&env.engine, &env.admin, &hello, ann.id).await.unwrap();
+        assert_eq!((one.text.as_deref(), one.segments, one.is_ucs2), (Some("Hi Ann"), 1, false));
+        assert_eq!(one.values, [("name".to_owned(), "Ann".to_owned())]);
+        // The longest name fits into one part; a shorter one in another script does not.
+        let worst = templates::worst_case(&env.engine, &env.admin, &hello, None).await.unwrap();
+        assert_eq!((worst.segments, worst.is_ucs2), (2, true));
+        let lacking = form("Hello", "Hi {{ attributes.city }}");
+        let one = templates::preview_as(&env.engine, &env.admin, &lacking, ann.id).await.unwrap();
+        assert_eq!((one.text, one.missing.as_deref()), (None, Some("attributes.city")));
     }
 
     async fn a_sender_is_made_once(env: TestEnv) {

@@ -197,6 +197,7 @@ impl World {
             body: "Hello {{ name }}".to_owned(),
             content_sid: String::new(),
             content_variables: Default::default(),
+            locales: Default::default(),
         };
         let template = templates::create(engine, &actor, &template).await.expect("a template");
         let form = CampaignForm {

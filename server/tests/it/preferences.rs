@@ -16,6 +16,7 @@ async fn invited(server: &Server) -> (domain::ids::UserId, String) {
         body: "{{ preferences_url }}".into(),
         content_sid: String::new(),
         content_variables: Default::default(),
+        locales: Default::default(),
     };
     let template = templates::create(engine, &actor, &form).await.unwrap().id;
     let sender = senders::ensure(engine, &actor, Channel::Sms, simulator::LONG_CODE, "SMS", 10).await.unwrap().id;

@@ -3,8 +3,10 @@
 use super::draft::Draft;
 use crate::{
     api::{self, Failure},
-    components::{Button, ButtonKind, Choice, FailureNote, Select, Toasts, Tone, failure::at_field, frame::viewer_may},
-    pages::templates::{draft::Draft as TemplateDraft, editor::Editor, judgement::Judgement},
+    components::{
+        Button, ButtonKind, Choice, FailureNote, Select, TestSend, Toasts, Tone, failure::at_field, frame::viewer_may,
+    },
+    pages::templates::{draft::Draft as TemplateDraft, editor::Editor, judgement::Judgement, previews::Previews},
 };
 use domain::{
     operator::Operation,
@@ -55,6 +57,10 @@ pub fn ContentStep(
         let listed = templates.iter().filter(fits).map(|one| (one.id.to_string(), words(one)));
         std::iter::once((String::new(), "Choose a template".to_owned())).chain(listed).collect::<Vec<_>>()
     });
+    let tested = Signal::derive(move || {
+        let (sender, template) = (draft.sender.read().parse().ok()?, draft.template.read().parse().ok()?);
+        Some((sender, template, draft.topic.read().parse().ok()))
+    });
     view! {
         <div class="stack">
             <div class="grid-2">
@@ -99,6 +105,7 @@ pub fn ContentStep(
             </Show>
             <Show when=move || !writing.get()>
                 <Chosen draft templates />
+                <TestSend tested />
             </Show>
         </div>
     }
@@ -113,7 +120,11 @@ fn Chosen(draft: Draft, templates: RwSignal<Vec<TemplateView>>) -> impl IntoView
     });
     move || {
         template.get().map(|template| {
-            view! { <Judgement source=template.body channel=template.channel /> }
+            let form = TemplateForm::from(&template);
+            view! {
+                <Judgement source=template.body channel=template.channel />
+                <Previews form=Signal::stored(form) />
+            }
         })
     }
 }

@@ -1,9 +1,9 @@
 //! What is being written in the composer.
 
 use crate::api::Failure;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use domain::{
-    campaign::{Audience, Campaign, CampaignForm, Exclusions, UnknownPolicy},
+    campaign::{Audience, Campaign, CampaignForm, Exclusions, Start, UnknownPolicy},
     ids::{CampaignId, SegmentId},
     problem::{FieldProblem, Kind, Problem},
 };
@@ -42,16 +42,23 @@ pub struct Draft {
     pub deadline: RwSignal<String>,
     /// The policy's word.
     pub unknown_policy: RwSignal<String>,
-    /// [`NOW`] or [`LATER`].
+    /// [`NOW`], [`LATER`] or [`LOCAL`].
     pub start: RwSignal<String>,
-    /// `YYYY-MM-DDTHH:MM` in the reader's zone, or nothing.
+    /// `YYYY-MM-DDTHH:MM`, or nothing: in the reader's zone, or on each person's wall.
     pub at: RwSignal<String>,
+    /// What `start` and `at` mean; `None` while they mean nothing. Only the browser knows the reader's zone.
+    pub meant: RwSignal<Option<Start>>,
 }
 
 /// Starts when it is launched.
 pub const NOW: &str = "now";
 /// Starts at an instant.
 pub const LATER: &str = "later";
+/// Starts at a time of day where each person lives.
+pub const LOCAL: &str = "local";
+
+/// How a date input writes what it holds.
+const INPUT: &str = "%Y-%m-%dT%H:%M";
 
 fn text(value: Option<impl ToString>) -> RwSignal<String> {
     RwSignal::new(value.map(|value| value.to_string()).unwrap_or_default())
@@ -61,7 +68,7 @@ impl Draft {
     /// A new one, or one that begins as a stored campaign.
     pub fn of(campaign: Option<&Campaign>) -> Self {
         let form = campaign.map(|campaign| campaign.form.clone()).unwrap_or_default();
-        let scheduled_at = campaign.and_then(|campaign| campaign.scheduled_at);
+        let given = form.start;
         let draft = Self {
             id: RwSignal::new(campaign.map(|campaign| campaign.id)),
             name: RwSignal::new(form.name),
@@ -77,21 +84,43 @@ impl Draft {
             not_after: text(form.not_after),
             deadline: RwSignal::new(form.start_deadline_minutes.to_string()),
             unknown_policy: RwSignal::new(form.unknown_policy.to_string()),
-            start: RwSignal::new(if scheduled_at.is_some() { LATER } else { NOW }.to_owned()),
-            at: RwSignal::default(),
+            start: RwSignal::new(
+                match given {
+                    Start::Now => NOW,
+                    Start::Instant { .. } => LATER,
+                    Start::Local { .. } => LOCAL,
+                }
+                .to_owned(),
+            ),
+            at: RwSignal::new(match given {
+                Start::Local { at } => at.format(INPUT).to_string(),
+                Start::Now | Start::Instant { .. } => String::new(),
+            }),
+            meant: RwSignal::new(Some(given)),
         };
-        // Only the browser knows the reader's zone.
-        Effect::new(move || {
-            if let Some(at) = scheduled_at {
+        Effect::new(move |ran: Option<()>| {
+            if let (None, Start::Instant { at }) = (ran, given) {
                 draft.at.set(local(at));
             }
+            draft.meant.set(draft.means(given));
         });
         draft
     }
 
-    /// Whether it starts at an instant, not now.
+    /// What the fields of the start mean. A time that was not touched keeps its seconds. For the browser only.
+    fn means(self, given: Start) -> Option<Start> {
+        let at = self.at.read();
+        match (self.start.read().as_str(), given) {
+            (LATER, Start::Instant { at: before }) if *at == local(before) => Some(given),
+            (LATER, _) => instant(&at).map(Start::from),
+            (LOCAL, _) => NaiveDateTime::parse_from_str(&at, INPUT).ok().map(Start::from),
+            _ => Some(Start::Now),
+        }
+    }
+
+    /// Whether it starts at a time, not now.
     pub fn starts_later(&self) -> bool {
-        *self.start.read() == LATER
+        *self.start.read() != NOW
     }
 
     /// What is sent to the server.
@@ -117,6 +146,7 @@ impl Draft {
                 filter: self.filter.get(),
                 exclusions: Exclusions { segments: self.excluded.get(), messaged_within_days },
             },
+            start: self.meant.get().unwrap_or_default(),
             rate_per_second,
             not_before: filled(&self.not_before.read()),
             not_after: filled(&self.not_after.read()),
@@ -152,7 +182,7 @@ pub fn invalid(errors: Vec<FieldProblem>) -> Failure {
 /// An instant as the browser's date input writes it. For the browser only.
 fn local(at: DateTime<Utc>) -> String {
     let offset = js_sys::Date::new(&JsValue::from_f64(at.timestamp_millis() as f64)).get_timezone_offset();
-    (at.naive_utc() - TimeDelta::minutes(offset as i64)).format("%Y-%m-%dT%H:%M").to_string()
+    (at.naive_utc() - TimeDelta::minutes(offset as i64)).format(INPUT).to_string()
 }
 
 /// The instant that a date input means, in the reader's zone. For the browser only.

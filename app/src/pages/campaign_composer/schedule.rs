@@ -2,15 +2,17 @@
 
 use super::{
     content::chosen_sender,
-    draft::{Draft, LATER, NOW, instant},
+    draft::{Draft, LATER, LOCAL, NOW},
 };
 use crate::{
     api::Failure,
     components::{TextInput, failure::at_field, time},
     format,
 };
-use chrono::{DateTime, Utc};
-use domain::{campaign::UnknownPolicy, sender::Sender};
+use domain::{
+    campaign::{Start, UnknownPolicy},
+    sender::Sender,
+};
 use leptos::prelude::*;
 
 /// When the campaign starts, and within which limits it sends.
@@ -37,6 +39,13 @@ pub fn ScheduleStep(
                 <legend class="text-sm font-medium">"Start"</legend>
                 <Radio name="start" value=NOW chosen=draft.start words="When I launch it" note="" />
                 <Radio name="start" value=LATER chosen=draft.start words="At a time" note="" />
+                <Radio
+                    name="start"
+                    value=LOCAL
+                    chosen=draft.start
+                    words="At a time of day where each person lives"
+                    note="It goes out in waves, zone by zone. Who may live in several zones gets it when the last of them has reached the time."
+                />
                 <Show when=move || draft.starts_later()>
                     <StartAt draft failure />
                 </Show>
@@ -97,12 +106,21 @@ pub fn ScheduleStep(
 
 #[component]
 fn StartAt(draft: Draft, failure: Signal<Option<Failure>>) -> impl IntoView {
-    let meant = RwSignal::new(None::<DateTime<Utc>>);
-    Effect::new(move || meant.set(instant(&draft.at.read())));
     let (now, offset) = (time::now(), time::offset_minutes());
-    let hint = move || match meant.get() {
-        Some(at) => format!("{}, {}.", format::to_the_minute(at, offset.get()), format::relative(at, now.get())),
-        None => "In your own zone.".to_owned(),
+    let hint = move || match (draft.meant.get(), draft.start.read().as_str()) {
+        (Some(Start::Instant { at }), _) => {
+            format!("{}, {}.", format::to_the_minute(at, offset.get()), format::relative(at, now.get()))
+        }
+        (Some(start @ Start::Local { .. }), _) => match start.begins_at().zip(start.passed_at()) {
+            Some((first, last)) => {
+                let (first, last) =
+                    (format::to_the_minute(first, offset.get()), format::to_the_minute(last, offset.get()));
+                format!("On each person's clock: by yours from {first} in the first zone to {last} in the last.")
+            }
+            None => String::new(),
+        },
+        (_, LOCAL) => "As the clock on each person's wall shows it.".to_owned(),
+        _ => "In your own zone.".to_owned(),
     };
     view! {
         <TextInput

@@ -5,7 +5,9 @@ use crate::{
     components::{Button, ButtonKind, Confirm, FailureNote, LinkButton, Toasts, Tone, frame::viewer_may},
 };
 use domain::{
-    campaign::{Campaign, CampaignForm, CampaignStatus, Event, Preview, Progress, transition},
+    campaign::{
+        Approval, Campaign, CampaignForm, CampaignStatus, Event, Preview, Progress, Start, may_archive, transition,
+    },
     ids::CampaignId,
     message::Bucket,
     operator::Operation,
@@ -18,31 +20,60 @@ use leptos_router::{NavigateOptions, hooks::use_navigate};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Act {
     Launch,
+    Schedule,
+    Propose,
     Resume,
     Pause,
     Unschedule,
     Copy,
+    Archive,
+    Unarchive,
     Cancel,
 }
 
 impl Act {
-    const ALL: [Self; 6] = [Self::Launch, Self::Resume, Self::Pause, Self::Unschedule, Self::Copy, Self::Cancel];
+    const ALL: [Self; 10] = [
+        Self::Launch,
+        Self::Schedule,
+        Self::Propose,
+        Self::Resume,
+        Self::Pause,
+        Self::Unschedule,
+        Self::Copy,
+        Self::Archive,
+        Self::Unarchive,
+        Self::Cancel,
+    ];
 
-    fn is_allowed(self, status: CampaignStatus) -> bool {
-        let event = match self {
-            Self::Launch => Event::Launch,
-            Self::Resume => Event::Resume,
-            Self::Pause => Event::Pause,
-            Self::Unschedule => Event::Unschedule,
-            Self::Cancel => Event::Cancel,
-            Self::Copy => return true,
-        };
-        transition(status, event).is_ok()
+    fn is_allowed(self, campaign: &Campaign) -> bool {
+        let (status, is_draft) = (campaign.status, campaign.status == CampaignStatus::Draft);
+        let is_away = campaign.archived_at.is_some();
+        let can = |event| transition(status, event).is_ok();
+        match self {
+            Self::Copy => true,
+            Self::Unarchive => is_away,
+            _ if is_away => false,
+            // What was approved to start at a time does not start now.
+            Self::Launch if status == CampaignStatus::Scheduled => campaign.approval == Approval::NotNeeded,
+            Self::Launch if is_draft => campaign.approval.permits() && campaign.form.start == Start::Now,
+            Self::Launch => can(Event::Launch),
+            Self::Schedule => is_draft && campaign.approval.permits() && campaign.form.start != Start::Now,
+            Self::Propose => is_draft && matches!(campaign.approval, Approval::Missing | Approval::Void),
+            Self::Resume => can(Event::Resume),
+            Self::Pause => can(Event::Pause),
+            Self::Unschedule => can(Event::Unschedule),
+            Self::Cancel => can(Event::Cancel),
+            Self::Archive => may_archive(status),
+        }
     }
 
     fn words(self) -> &'static str {
         match self {
             Self::Launch => "Launch",
+            Self::Schedule => "Schedule",
+            Self::Propose => "Ask for approval",
+            Self::Archive => "Archive",
+            Self::Unarchive => "Take out of the archive",
             Self::Resume => "Resume",
             Self::Pause => "Pause",
             Self::Unschedule => "Back to draft",
@@ -54,6 +85,10 @@ impl Act {
     fn done(self) -> &'static str {
         match self {
             Self::Launch => "Launched",
+            Self::Schedule => "Scheduled",
+            Self::Propose => "Asked for approval",
+            Self::Archive => "Archived",
+            Self::Unarchive => "Taken out of the archive",
             Self::Resume => "Sending again",
             Self::Pause => "Paused",
             Self::Unschedule => "It is a draft again",
@@ -66,6 +101,9 @@ impl Act {
     fn consequence(self) -> Option<&'static str> {
         match self {
             Self::Launch => Some("They match now. Sending begins at once; what was sent cannot be called back."),
+            Self::Schedule => {
+                Some("They match now. The audience is read when it starts; until then you can still change it.")
+            }
             Self::Resume => Some("They still wait for their message, and get it as soon as the limits allow."),
             Self::Pause => Some(
                 "They still wait. What is being sent this moment is still sent; nothing new begins until you resume.",
@@ -73,26 +111,33 @@ impl Act {
             Self::Cancel => {
                 Some("They will not get this message. A canceled campaign cannot go on; you can make a copy.")
             }
-            Self::Unschedule | Self::Copy => None,
+            Self::Propose | Self::Unschedule | Self::Copy | Self::Archive | Self::Unarchive => None,
         }
     }
 
     fn kind(self) -> ButtonKind {
         match self {
-            Self::Launch | Self::Resume => ButtonKind::Primary,
-            Self::Pause => ButtonKind::Secondary,
+            Self::Launch | Self::Schedule | Self::Propose | Self::Resume => ButtonKind::Primary,
+            Self::Pause | Self::Unarchive => ButtonKind::Secondary,
             Self::Cancel => ButtonKind::Danger,
-            Self::Unschedule | Self::Copy => ButtonKind::Quiet,
+            Self::Unschedule | Self::Copy | Self::Archive => ButtonKind::Quiet,
         }
     }
 
     fn needs(self) -> Operation {
-        if self == Self::Copy { Operation::CampaignWrite } else { Operation::CampaignLaunch }
+        match self {
+            Self::Copy | Self::Propose | Self::Archive | Self::Unarchive => Operation::CampaignWrite,
+            _ => Operation::CampaignLaunch,
+        }
     }
 
-    async fn run(self, id: CampaignId) -> Result<Campaign, Failure> {
+    async fn run(self, id: CampaignId, start: Start) -> Result<Campaign, Failure> {
         let done = match self {
             Self::Launch => api::campaigns::launch(id).await,
+            Self::Schedule => api::campaigns::schedule(id, start).await,
+            Self::Propose => api::campaigns::propose(id).await,
+            Self::Archive => api::campaigns::archive(id, true).await,
+            Self::Unarchive => api::campaigns::archive(id, false).await,
             Self::Resume => api::campaigns::resume(id).await,
             Self::Pause => api::campaigns::pause(id).await,
             Self::Unschedule => api::campaigns::unschedule(id).await,
@@ -140,7 +185,7 @@ pub fn Acts(
     let id = campaign.read_untracked().id;
     let (asked, people, open) = (RwSignal::new(Act::Launch), RwSignal::new(0), RwSignal::new(false));
     let failure = RwSignal::new(None::<Failure>);
-    let run = Action::new(move |act: &Act| act.run(id));
+    let run = Action::new(move |act: &Act| act.run(id, campaign.read_untracked().form.start));
     let count = Action::new(move |form: &CampaignForm| {
         let form = form.clone();
         async move { api::campaigns::preview(form).await.and_then(people_of) }
@@ -171,7 +216,7 @@ pub fn Acts(
         asked.set(act);
         if act.consequence().is_none() {
             run.dispatch(act);
-        } else if campaign.read_untracked().launched_at.is_none() && act == Act::Launch {
+        } else if campaign.read_untracked().launched_at.is_none() && matches!(act, Act::Launch | Act::Schedule) {
             count.dispatch(campaign.read_untracked().form.clone());
         } else {
             people.set(waiting(&progress.read_untracked()));
@@ -182,7 +227,7 @@ pub fn Acts(
         let may = viewer_may(act.needs());
         let pending = Signal::derive(move || run.pending().get() || count.pending().get());
         view! {
-            <Show when=move || act.is_allowed(campaign.read().status) && may.get()>
+            <Show when=move || act.is_allowed(&campaign.read()) && may.get()>
                 <Button kind=act.kind() pending on_click=move |_| ask(act)>
                     {act.words()}
                 </Button>
@@ -235,19 +280,61 @@ fn Edit(campaign: RwSignal<Campaign>) -> impl IntoView {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use domain::campaign::CampaignKind;
+
+    fn campaign(status: CampaignStatus) -> Campaign {
+        Campaign {
+            id: CampaignId(uuid::Uuid::from_u128(1)),
+            kind: CampaignKind::Bulk,
+            status,
+            status_reason: None,
+            form: CampaignForm::default(),
+            channel: None,
+            sender_name: None,
+            template_name: None,
+            template_version: None,
+            audience_hash: None,
+            approval: Approval::NotNeeded,
+            scheduled_at: None,
+            archived_at: None,
+            launched_at: None,
+            finished_at: None,
+            created_at: chrono::DateTime::UNIX_EPOCH,
+            updated_at: chrono::DateTime::UNIX_EPOCH,
+        }
+    }
+
+    fn check(campaign: &Campaign, expected: &[Act]) {
+        let allowed: Vec<Act> = Act::ALL.into_iter().filter(|act| act.is_allowed(campaign)).collect();
+        assert_eq!(allowed, expected, "{campaign:?}");
+    }
 
     #[test]
     fn acts_follow_the_status() {
-        let check = |status, expected: &[Act]| {
-            let allowed: Vec<Act> = Act::ALL.into_iter().filter(|act| act.is_allowed(status)).collect();
-            assert_eq!(allowed, expected, "{status}");
-        };
-        check(CampaignStatus::Draft, &[Act::Launch, Act::Copy]);
-        check(CampaignStatus::Scheduled, &[Act::Launch, Act::Unschedule, Act::Copy, Act::Cancel]);
-        check(CampaignStatus::Running, &[Act::Pause, Act::Copy, Act::Cancel]);
-        check(CampaignStatus::Paused, &[Act::Resume, Act::Copy, Act::Cancel]);
-        check(CampaignStatus::Held, &[Act::Launch, Act::Unschedule, Act::Copy, Act::Cancel]);
-        check(CampaignStatus::Completed, &[Act::Copy]);
-        check(CampaignStatus::Canceled, &[Act::Copy]);
+        check(&campaign(CampaignStatus::Draft), &[Act::Launch, Act::Copy, Act::Archive]);
+        check(&campaign(CampaignStatus::Scheduled), &[Act::Launch, Act::Unschedule, Act::Copy, Act::Cancel]);
+        check(&campaign(CampaignStatus::Running), &[Act::Pause, Act::Copy, Act::Cancel]);
+        check(&campaign(CampaignStatus::Paused), &[Act::Resume, Act::Copy, Act::Cancel]);
+        check(&campaign(CampaignStatus::Held), &[Act::Launch, Act::Unschedule, Act::Copy, Act::Cancel]);
+        check(&campaign(CampaignStatus::Completed), &[Act::Copy, Act::Archive]);
+        check(&campaign(CampaignStatus::Canceled), &[Act::Copy, Act::Archive]);
+        let away = Campaign { archived_at: Some(chrono::DateTime::UNIX_EPOCH), ..campaign(CampaignStatus::Draft) };
+        check(&away, &[Act::Copy, Act::Unarchive]);
+    }
+
+    #[test]
+    fn acts_follow_the_approval_and_the_start() {
+        let at = chrono::DateTime::UNIX_EPOCH;
+        let with = |approval| Campaign { approval, ..campaign(CampaignStatus::Draft) };
+        let approved = || Approval::Approved { proposed_by: "a".to_owned(), by: "b".to_owned(), at };
+        check(&with(Approval::Missing), &[Act::Propose, Act::Copy, Act::Archive]);
+        check(&with(Approval::Proposed { by: "a".to_owned(), at }), &[Act::Copy, Act::Archive]);
+        check(&with(Approval::Void), &[Act::Propose, Act::Copy, Act::Archive]);
+        check(&with(approved()), &[Act::Launch, Act::Copy, Act::Archive]);
+        let mut later = with(approved());
+        later.form.start = at.into();
+        check(&later, &[Act::Schedule, Act::Copy, Act::Archive]);
+        later.status = CampaignStatus::Scheduled;
+        check(&later, &[Act::Unschedule, Act::Copy, Act::Cancel]);
     }
 }

@@ -115,7 +115,9 @@ fn Standing(campaign: RwSignal<Campaign>) -> impl IntoView {
     };
     view! {
         <div class="flex flex-wrap items-center gap-x-4 gap-y-1" aria-live="polite">
-            {move || badge::status(&status.get())} <span>{reason}</span>
+            {move || badge::status(&status.get())} <Show when=move || campaign.read().archived_at.is_some()>
+                <span class="text-muted">"In the archive"</span>
+            </Show> <span>{reason}</span>
             {move || times.get().into_iter().map(time).collect_view()}
         </div>
     }
@@ -142,6 +144,8 @@ mod tests {
             template_name: None,
             template_version: None,
             audience_hash: None,
+            approval: Default::default(),
+            archived_at: None,
             scheduled_at: None,
             launched_at: None,
             finished_at: None,

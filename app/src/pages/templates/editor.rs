@@ -1,6 +1,9 @@
 //! The editor of a template, on its own page and inside the composer.
 
-use super::{draft::Draft, judgement::Judgement};
+use super::{
+    draft::{Draft, LocaleDraft, TextDraft},
+    judgement::Judgement,
+};
 use crate::{
     api::Failure,
     components::{Button, ButtonKind, Choice, Select, TextArea, TextInput, failure::at_field},
@@ -26,7 +29,7 @@ pub fn Editor(
     let is_whatsapp = move || channel.get() == Channel::Whatsapp;
     let channels: Vec<Choice> =
         Channel::ALL.iter().map(|channel| (channel.to_string(), channel.label().to_owned())).collect();
-    let write_plainly = Callback::new(move |()| draft.body.update(|body| *body = domain::sms::plain(body)));
+    let write_plainly = Callback::new(move |()| draft.text.body.update(|body| *body = domain::sms::plain(body)));
     view! {
         <div class="grid-2">
             <div class="stack">
@@ -48,35 +51,112 @@ pub fn Editor(
                     />
                 </Show>
                 <Show when=is_whatsapp>
-                    <Content draft failure />
+                    <Content text=draft.text place=String::new() failure />
                 </Show>
                 <TextArea
                     label=Signal::derive(move || {
                         if is_whatsapp() { "Text, as the approved template says it" } else { "Text" }.to_owned()
                     })
                     name="template-body"
-                    value=draft.body
+                    value=draft.text.body
                     rows=6
                     hint=SYNTAX
                     error=at_field(failure, "body")
                 />
             </div>
-            <Judgement source=draft.body channel write_plainly />
+            <Judgement source=draft.text.body channel write_plainly />
         </div>
+        <Languages draft channel failure />
+    }
+}
+
+/// What the template says in other languages.
+#[component]
+fn Languages(draft: Draft, channel: Signal<Channel>, failure: Signal<Option<Failure>>) -> impl IntoView {
+    let one = move |locale: LocaleDraft| {
+        let id = format!("locale-{}", locale.no);
+        let place = move || {
+            let tag = locale.tag.read().trim().replace('_', "-").to_lowercase();
+            format!("locales/{tag}")
+        };
+        let wrong = move |field: &'static str| {
+            Signal::derive(move || failure.get().and_then(|failure| failure.field(&format!("{}{field}", place()))))
+        };
+        let remove = move |_| draft.locales.update(|locales| locales.retain(|other| other.no != locale.no));
+        view! {
+            <fieldset class="stack rounded-md border border-line p-4">
+                <legend class="px-1 font-medium">{move || language_of(&locale.tag.read())}</legend>
+                <div class="grid-2">
+                    <div class="stack">
+                        <TextInput
+                            label="Language"
+                            name=format!("locale-{}-tag", locale.no)
+                            value=locale.tag
+                            placeholder="de"
+                            autocomplete="off"
+                            hint="As de, or pt-BR. Who reads de-AT gets de, if there is no de-AT; who reads none of these gets the default."
+                            error=wrong("")
+                        />
+                        <Show when=move || channel.get() == Channel::Whatsapp>
+                            <Content text=locale.text place=id.clone() failure=Signal::stored(None) />
+                            <p class="field-error" role="status">
+                                {move || wrong("/content_sid").get().or_else(|| wrong("/content_variables").get())}
+                            </p>
+                        </Show>
+                        <TextArea
+                            label="Text"
+                            name=format!("locale-{}-body", locale.no)
+                            value=locale.text.body
+                            rows=6
+                            error=wrong("/body")
+                        />
+                        <div>
+                            <Button kind=ButtonKind::Quiet on_click=remove>
+                                "Remove this language"
+                            </Button>
+                        </div>
+                    </div>
+                    <Judgement source=locale.text.body channel />
+                </div>
+            </fieldset>
+        }
+    };
+    view! {
+        <section class="stack" aria-label="Languages">
+            <For each=move || draft.locales.get() key=|locale| locale.no children=one />
+            <div>
+                <Button on_click=move |_| draft.add_locale()>"Add a language"</Button>
+            </div>
+        </section>
+    }
+}
+
+fn language_of(tag: &str) -> String {
+    match tag.trim() {
+        "" => "Another language".to_owned(),
+        tag => format!("In {tag}"),
     }
 }
 
 /// The approved template that the provider holds, and the values of its variables.
 #[component]
-fn Content(draft: Draft, failure: Signal<Option<Failure>>) -> impl IntoView {
+fn Content(
+    text: TextDraft,
+    /// What makes the ids of its fields its own.
+    place: String,
+    failure: Signal<Option<Failure>>,
+) -> impl IntoView {
+    let name = move |of: &str| if place.is_empty() { of.to_owned() } else { format!("{place}-{of}") };
+    let sid_name = name("content-sid");
+    let prefix = name("content-variable");
     let variable = move |place: usize| {
-        let id = format!("content-variable-{place}");
-        let key = move || draft.variables.read().get(place).map(|(key, _)| key.clone()).unwrap_or_default();
-        let value = move || draft.variables.read().get(place).map(|(_, value)| value.clone()).unwrap_or_default();
-        let change = move |text: String| {
-            draft.variables.update(|variables| {
+        let id = format!("{prefix}-{place}");
+        let key = move || text.variables.read().get(place).map(|(key, _)| key.clone()).unwrap_or_default();
+        let value = move || text.variables.read().get(place).map(|(_, value)| value.clone()).unwrap_or_default();
+        let change = move |value_now: String| {
+            text.variables.update(|variables| {
                 if let Some((_, value)) = variables.get_mut(place) {
-                    *value = text;
+                    *value = value_now;
                 }
             });
         };
@@ -95,33 +175,35 @@ fn Content(draft: Draft, failure: Signal<Option<Failure>>) -> impl IntoView {
             </div>
         }
     };
-    let count = move || draft.variables.read().len();
+    let count = move || text.variables.read().len();
     let refused = at_field(failure, "content_variables");
-    let error = move || ContentTemplate::parse(&draft.form().content_variables).err().map(|error| error.to_string());
+    let error = move || {
+        ContentTemplate::parse(&text.variables.get().into_iter().collect()).err().map(|error| error.to_string())
+    };
     let error = Signal::derive(move || error().or_else(|| refused.get()));
     view! {
         <TextInput
             label="Approved template"
-            name="content-sid"
-            value=draft.content_sid
+            name=sid_name
+            value=text.content_sid
             placeholder="HX…"
             autocomplete="off"
             hint="The provider's content id. Without one the text reaches only people who wrote to you in the last 24 hours."
             error=at_field(failure, "content_sid")
         />
-        <Show when=move || !draft.content_sid.read().trim().is_empty()>
+        <Show when=move || !text.content_sid.read().trim().is_empty()>
             <fieldset class="stack-tight">
                 <legend class="text-sm font-medium">"Values of its variables"</legend>
-                <For each=move || 0..count() key=|place| *place children=variable />
+                <For each=move || 0..count() key=|place| *place children=variable.clone() />
                 <p class="field-error" role="status">
                     {move || error.get()}
                 </p>
                 <div class="actions">
-                    <Button on_click=move |_| draft.add_variable()>"Add a variable"</Button>
+                    <Button on_click=move |_| text.add_variable()>"Add a variable"</Button>
                     <Show when=move || { count() > 0 }>
                         <Button
                             kind=ButtonKind::Quiet
-                            on_click=move |_| draft.variables.update(|variables| {
+                            on_click=move |_| text.variables.update(|variables| {
                                 variables.pop();
                             })
                         >
