@@ -7,6 +7,7 @@ pub mod attributes;
 pub mod audit;
 pub mod campaigns;
 pub mod consents;
+pub mod forecasts;
 pub mod imports;
 pub mod inbound;
 pub mod messages;

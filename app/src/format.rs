@@ -130,6 +130,30 @@ fn zone(offset_minutes: i32) -> String {
     }
 }
 
+/// A sum of money in millionths, with as many decimals as it has, and at least two.
+pub fn money(micros: i64, currency: &str) -> String {
+    format!("{currency} {}", decimal(micros))
+}
+
+/// Millionths as a decimal number.
+pub fn decimal(micros: i64) -> String {
+    let fraction = format!("{:06}", micros.rem_euclid(1_000_000));
+    let kept = fraction.trim_end_matches('0').len().max(2);
+    format!("{}.{}", number(micros.div_euclid(1_000_000)), &fraction[..kept])
+}
+
+/// A decimal number in millionths; `None` for what is none, is negative, or has more than six decimals.
+pub fn micros(text: &str) -> Option<i64> {
+    let text = text.trim().replace(',', ".");
+    let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
+    let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
+    if whole.is_empty() || !digits(whole) || !digits(fraction) || fraction.len() > 6 {
+        return None;
+    }
+    let fraction: i64 = format!("{fraction:0<6}").parse().ok()?;
+    whole.parse::<i64>().ok()?.checked_mul(1_000_000)?.checked_add(fraction)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -212,5 +236,29 @@ mod tests {
             assert_eq!(exact(at(1_800_000_000), offset), text);
         }
         assert_eq!(to_the_minute(at(1_800_000_000), 330), "15 Jan 2027, 13:30 UTC+5:30");
+    }
+
+    #[test]
+    fn money_keeps_its_small_change() {
+        for (millionths, expected) in [
+            (0, "USD 0.00"),
+            (8_300, "USD 0.0083"),
+            (1_500_000, "USD 1.50"),
+            (1, "USD 0.000001"),
+            (12_345_000_000, "USD 12,345.00"),
+        ] {
+            assert_eq!(money(millionths, "USD").replace(['\u{a0}', '\u{202f}'], ","), expected);
+        }
+        for (text, expected) in [
+            ("0.0083", Some(8_300)),
+            ("1", Some(1_000_000)),
+            (" 0,5 ", Some(500_000)),
+            ("", None),
+            ("-1", None),
+            ("0.0000001", None),
+            ("x", None),
+        ] {
+            assert_eq!(micros(text), expected, "{text:?}");
+        }
     }
 }

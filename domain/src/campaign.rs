@@ -3,6 +3,7 @@
 use crate::{
     compliance::Gate,
     consent::words,
+    frequency::Cap,
     ids::{CampaignId, SenderId, TemplateId, TopicId},
     message::{Bucket, State},
     phone::Channel,
@@ -174,6 +175,9 @@ pub struct CampaignForm {
     pub start: Start,
     /// At most this many message segments a second.
     pub rate_per_second: Option<u32>,
+    /// A frequency cap beside the workspace's.
+    #[serde(default)]
+    pub frequency_cap: Option<Cap>,
     /// Stricter quiet hours than the rules': not before this local time, as `HH:MM`.
     pub not_before: Option<String>,
     /// Stricter quiet hours than the rules': not after this local time, as `HH:MM`.
@@ -194,6 +198,7 @@ impl Default for CampaignForm {
             audience: Audience::default(),
             start: Start::Now,
             rate_per_second: None,
+            frequency_cap: None,
             not_before: None,
             not_after: None,
             start_deadline_minutes: 60,

@@ -94,6 +94,8 @@ pub struct Facts<'a> {
     pub last_inbound_at: Option<DateTime<Utc>>,
     /// The variable that has no value and no fallback.
     pub missing_variable: Option<&'a str>,
+    /// That the person got as many messages as the frequency cap allows, in words.
+    pub over_cap: Option<&'a str>,
     /// When the campaign's local time comes for the person, and the zone that decides; `None` if it has none.
     pub time_of_day: Option<(DateTime<Utc>, &'a str)>,
     /// Quiet hours now.
@@ -167,6 +169,9 @@ pub fn decide(facts: &Facts<'_>, now: DateTime<Utc>) -> Verdict {
     if let Some(variable) = facts.missing_variable {
         return skip(Gate::Content, format!("\"{variable}\" has no value"));
     }
+    if let Some(why) = facts.over_cap {
+        return skip(Gate::Frequency, why.to_owned());
+    }
     if let Some((at, zone)) = facts.time_of_day
         && now < at
     {
@@ -207,6 +212,7 @@ mod tests {
             content: Content::FreeForm,
             last_inbound_at: None,
             missing_variable: None,
+            over_cap: None,
             time_of_day: None,
             quiet: Quiet::Open { until: now() + Duration::hours(3) },
             sender_stopped: None,
@@ -232,6 +238,7 @@ mod tests {
             (Gate::Address, |f| f.has_address = false),
             (Gate::Window, |f| f.channel = Channel::Whatsapp),
             (Gate::Content, |f| f.missing_variable = Some("name")),
+            (Gate::Frequency, |f| f.over_cap = Some("has 1 message in 1 day")),
             (Gate::Schedule, |f| f.time_of_day = Some((now() + Duration::hours(1), "Europe/Berlin"))),
             (Gate::QuietHours, |f| f.quiet = Quiet::Closed { next: now() + Duration::hours(9), rule: "night".into() }),
             (Gate::Sender, |f| f.sender_stopped = Some("breaker open")),

@@ -11,6 +11,8 @@ pub mod compliance;
 pub mod consent;
 pub mod dead_letter;
 pub mod filter;
+pub mod forecast;
+pub mod frequency;
 pub mod handset;
 pub mod ids;
 pub mod import;

@@ -181,6 +181,15 @@ impl Rule {
     }
 }
 
+/// The rules of an installation, as its settings show them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QuietRules {
+    /// Those that ship with the program.
+    pub shipped: Vec<Rule>,
+    /// The workspace's own.
+    pub own: Vec<Rule>,
+}
+
 /// Whose law a person presumably falls under.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Jurisdiction {

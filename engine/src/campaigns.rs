@@ -230,7 +230,7 @@ pub(crate) async fn start(engine: &Engine, actor: &Actor, id: CampaignId, event:
 }
 
 /// What stands against a launch, as a failure.
-async fn launchable(engine: &Engine, id: CampaignId) -> Result<()> {
+pub(crate) async fn launchable(engine: &Engine, id: CampaignId) -> Result<()> {
     let problems = checks::problems(engine, &load(engine.db.read(), id).await?.form()?).await?;
     if problems.is_empty() { Ok(()) } else { Err(Error::Invalid { errors: problems }) }
 }
@@ -363,14 +363,14 @@ fn act(action: &str, id: CampaignId, before: Option<serde_json::Value>, after: O
 }
 
 /// What a launch pins down.
-struct Pinned {
+pub(crate) struct Pinned {
     filter: String,
     template_version: i32,
     /// SHA-256 over audience, content, schedule and limits, in hex.
-    hash: String,
+    pub(crate) hash: String,
 }
 
-async fn pinned<C: ConnectionTrait>(conn: &C, record: &CampaignRecord, start: Start) -> Result<Pinned> {
+pub(crate) async fn pinned<C: ConnectionTrait>(conn: &C, record: &CampaignRecord, start: Start) -> Result<Pinned> {
     let filter = audience_filter(conn, &record.form()?.audience).await?.to_string();
     let template_version: i32 =
         db::scalar(conn, "SELECT version AS value FROM templates WHERE id = $1", values![record.template_id])
@@ -385,6 +385,7 @@ async fn pinned<C: ConnectionTrait>(conn: &C, record: &CampaignRecord, start: St
         "start": start,
         "start_deadline_minutes": record.start_deadline_minutes,
         "rate_per_second": record.rate_per_second,
+        "frequency_cap": record.form()?.frequency_cap,
         "not_before": record.not_before,
         "not_after": record.not_after,
         "unknown_policy": record.unknown_policy,

@@ -6,6 +6,8 @@
 
 mod claim;
 mod context;
+mod forecast;
+mod frequency;
 mod gates;
 mod pace;
 mod send;
@@ -13,6 +15,7 @@ mod settle;
 
 pub(crate) use claim::text_hash;
 pub use context::{needs_window, quiet_override};
+pub(crate) use forecast::forecast;
 pub use gates::rehearse;
 
 use crate::{Engine, Result, rate_limit::Key, sweep};

@@ -1,6 +1,6 @@
 //! What runs in the background: for each doorbell, one use case. Each is safe to run twice.
 
-use crate::{Doorbell, Engine, Result, delivery, expansion, imports, reconcile, sweep, users};
+use crate::{Doorbell, Engine, Result, delivery, expansion, forecasts, imports, reconcile, sweep, users};
 
 /// Answers a doorbell.
 ///
@@ -10,6 +10,7 @@ pub async fn run(engine: &Engine, bell: Doorbell) -> Result<()> {
     match bell {
         Doorbell::Expand(campaign) => expansion::run(engine, campaign).await,
         Doorbell::Deliver(campaign) | Doorbell::Overtake(campaign) => delivery::run(engine, campaign).await,
+        Doorbell::Forecast(campaign) => forecasts::run(engine, campaign).await,
         Doorbell::Import(import) => imports::run(engine, import).await,
         Doorbell::Bulk(change) => users::bulk::run(engine, change).await,
         Doorbell::Reconcile => reconcile::run(engine).await,

@@ -23,6 +23,8 @@ pub enum Doorbell {
     Deliver(CampaignId),
     /// Send a standing campaign's messages, ahead of bulk.
     Overtake(CampaignId),
+    /// Go on with a dry run.
+    Forecast(CampaignId),
     /// Read an import's rows.
     Import(ImportId),
     /// Go on with a change of many users.
@@ -34,8 +36,16 @@ pub enum Doorbell {
 }
 
 /// The names of the queues, and how many of each may run at once in one process.
-pub const QUEUES: [(&str, usize); 7] =
-    [("overtake", 4), ("expand", 2), ("deliver", 16), ("import", 1), ("bulk", 1), ("reconcile", 1), ("sweep", 1)];
+pub const QUEUES: [(&str, usize); 8] = [
+    ("overtake", 4),
+    ("expand", 2),
+    ("deliver", 16),
+    ("forecast", 1),
+    ("import", 1),
+    ("bulk", 1),
+    ("reconcile", 1),
+    ("sweep", 1),
+];
 
 /// How many doorbells one queue holds; more are dropped, and the sweep rings them again (apalis-redis jams at 8,000).
 pub const QUEUE_MAX: usize = 500;
@@ -47,6 +57,7 @@ impl Doorbell {
             Self::Expand(_) => "expand",
             Self::Deliver(_) => "deliver",
             Self::Overtake(_) => "overtake",
+            Self::Forecast(_) => "forecast",
             Self::Import(_) => "import",
             Self::Bulk(_) => "bulk",
             Self::Reconcile => "reconcile",

@@ -11,6 +11,12 @@ pub const KILL_SWITCH: &str = "kill_switch";
 /// Whether campaigns start only by the word of a second operator.
 pub const APPROVAL_REQUIRED: &str = "approval_required";
 
+/// How many messages a person may get.
+pub const FREQUENCY_CAPS: &str = "frequency_caps";
+
+/// The workspace's own rules of quiet hours.
+pub const QUIET_RULES: &str = "quiet_rules";
+
 /// Reads a setting; `None` if it was never set.
 ///
 /// # Errors

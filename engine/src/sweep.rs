@@ -4,7 +4,7 @@
 use crate::{
     Actor, Doorbell, Engine, Result, campaigns, cells,
     db::{self, Kind, Rows, Tx},
-    imports, receipts,
+    forecasts, imports, receipts,
     states::{self, Move, Wait},
     values,
 };
@@ -244,6 +244,7 @@ async fn ring(engine: &Engine) -> Result<()> {
             complete(engine, id).await?;
         }
     }
+    forecasts::ring(engine).await?;
     let imports: Vec<IdRow> = db::all(
         engine.db.read(),
         "SELECT id FROM imports WHERE status IN ('checking', 'running', 'undoing')",

@@ -21,6 +21,8 @@ mod m20261126_000045_starts_and_approvals;
 mod m20261126_000046_schedule_gate;
 mod m20261126_000047_test_people;
 mod m20261126_000048_locales;
+mod m20261126_000049_frequency_caps;
+mod m20261126_000050_forecasts;
 
 /// Applies and reverts the migrations.
 pub struct Migrator;
@@ -44,6 +46,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261126_000046_schedule_gate::Migration),
             Box::new(m20261126_000047_test_people::Migration),
             Box::new(m20261126_000048_locales::Migration),
+            Box::new(m20261126_000049_frequency_caps::Migration),
+            Box::new(m20261126_000050_forecasts::Migration),
         ]
     }
 }

@@ -9,8 +9,8 @@ mod schedule;
 use crate::{
     api::{self, Failure},
     components::{
-        Button, ButtonKind, Card, Confirm, FailureNote, LinesSkeleton, LinkButton, Load, Page, TextInput, Toasts, Tone,
-        failure::at_field, frame::viewer_may, time,
+        Button, ButtonKind, Card, Confirm, DryRun, FailureNote, LinesSkeleton, LinkButton, Load, Page, TextInput,
+        Toasts, Tone, failure::at_field, frame::viewer_may, time,
     },
     format, timing,
 };
@@ -179,6 +179,7 @@ fn Composer(offer: Offer) -> impl IntoView {
                     <Card title="4 Review">
                         <ReviewStep preview />
                     </Card>
+                    <DryRun id=draft.id may_ask=true />
                 </div>
             </Send>
         </Page>
@@ -341,6 +342,10 @@ impl Launching {
             async move {
                 let campaign = store(id, form.clone()).await?;
                 let preview = api::campaigns::preview(form).await?;
+                if preview.problems.is_empty() {
+                    // Worked out while the question stands, and kept for the comparison afterwards.
+                    api::forecasts::ask(campaign.id).await?;
+                }
                 Ok((campaign, preview))
             }
         });

@@ -9,7 +9,7 @@ mod recipients;
 
 use crate::{
     api::{self, Failure},
-    components::{Card, Fact, Facts, LinesSkeleton, Load, Page, When},
+    components::{Card, DryRun, Fact, Facts, LinesSkeleton, Load, Page, When},
     format, live, timing,
 };
 use acts::Acts;
@@ -141,6 +141,15 @@ fn Monitor(shown: Shown) -> impl IntoView {
                     </div>
                 </div>
             </Show>
+            <DryRun
+                id=Signal::stored(Some(id))
+                actual=Signal::derive(move || {
+                    was_launched.get().then(|| (campaign.get(), progress.get()))
+                })
+                may_ask=Signal::derive(move || {
+                    !was_launched.get() && campaign.read().status != CampaignStatus::Canceled
+                })
+            />
             <Card title="Definition">
                 <Definition campaign segment topic />
             </Card>
@@ -176,6 +185,10 @@ fn Definition(campaign: RwSignal<Campaign>, segment: Option<String>, topic: Opti
         let rate = campaign.read().form.rate_per_second;
         rate.map_or("The sender's".to_owned(), |rate| format!("{} segments a second", format::number(rate.into())))
     };
+    let cap = move || match campaign.read().form.frequency_cap {
+        Some(cap) => format!("The workspace's, and {}", cap.describe()),
+        None => "The workspace's".to_owned(),
+    };
     let hours = move || {
         let form = &campaign.read().form;
         match (form.not_before.as_deref(), form.not_after.as_deref()) {
@@ -205,6 +218,7 @@ fn Definition(campaign: RwSignal<Campaign>, segment: Option<String>, topic: Opti
             <Fact name="Topic">{topic.unwrap_or_else(|| "None".to_owned())}</Fact>
             <Fact name="Start">{start}</Fact>
             <Fact name="Rate limit">{rate}</Fact>
+            <Fact name="Frequency cap">{cap}</Fact>
             <Fact name="Sending hours">{hours}</Fact>
             <Fact name="If a message's fate is unknown">
                 {move || campaign.read().form.unknown_policy.label()}

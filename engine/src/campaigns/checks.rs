@@ -3,10 +3,11 @@
 use crate::{
     Engine, Error, Result,
     actor::{Actor, authorize},
-    db, delivery, segments, templates, values,
+    db, delivery, quiet_rules, segments, templates, values,
 };
 use domain::{
     campaign::{CampaignForm, Preview, Start},
+    frequency::Cap,
     operator::Operation,
     problem::FieldProblem,
 };
@@ -41,10 +42,16 @@ pub(super) async fn form(engine: &Engine, form: &CampaignForm) -> Result<()> {
     if form.rate_per_second == Some(0) {
         problems.push(problem("rate_per_second", "at least one message a second"));
     }
-    if let Err(why) = delivery::quiet_override(form.not_before.as_deref(), form.not_after.as_deref()) {
-        problems.push(problem("not_before", why));
+    if let Some(cap) = form.frequency_cap
+        && let Err(bad) = Cap::new(cap.messages, cap.days)
+    {
+        problems.push(problem("frequency_cap", bad.to_string()));
     }
     let conn = engine.db.read();
+    let policy = quiet_rules::policy(conn).await?;
+    if let Err(why) = delivery::quiet_override(&policy, form.not_before.as_deref(), form.not_after.as_deref()) {
+        problems.push(problem("not_before", why));
+    }
     match segments::checked(conn, &form.audience.filter, "audience/filter").await {
         Ok(_) => {}
         Err(Error::Invalid { errors }) => problems.extend(errors),

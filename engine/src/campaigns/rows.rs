@@ -4,6 +4,7 @@ use crate::{Engine, Error, Result, db, values};
 use chrono::{DateTime, NaiveDateTime, Utc};
 use domain::{
     campaign::{Approval, Audience, Campaign, CampaignForm, CampaignKind, CampaignStatus, Listed, Start},
+    frequency::Cap,
     ids::{CampaignId, SegmentId, SenderId, TemplateId, TopicId},
 };
 use sea_orm::{ConnectionTrait, FromQueryResult, Value};
@@ -27,6 +28,8 @@ pub(crate) struct CampaignRecord {
     pub frozen_filter: Option<String>,
     pub audience_hash: Option<String>,
     pub rate_per_second: Option<i32>,
+    pub cap_messages: Option<i32>,
+    pub cap_days: Option<i32>,
     pub not_before: Option<String>,
     pub not_after: Option<String>,
     pub unknown_policy: String,
@@ -55,7 +58,7 @@ pub(crate) struct CampaignRecord {
 
 const SELECT: &str =
     "SELECT c.id, c.name, c.kind, c.status, c.status_reason, c.sender_id, c.template_id, c.template_version,
-        c.topic_id, c.segment_id, c.filter, c.exclusions, c.frozen_filter, c.audience_hash, c.rate_per_second, c.not_before,
+        c.topic_id, c.segment_id, c.filter, c.exclusions, c.frozen_filter, c.audience_hash, c.rate_per_second, c.cap_messages, c.cap_days, c.not_before,
         c.not_after, c.unknown_policy, c.start_deadline_minutes, c.start_kind, c.scheduled_at, c.local_at, c.archived_at,
         c.launched_at, c.finished_at,
         c.expansion_cursor, c.expansion_seq, c.expanded, c.created_at, c.updated_at,
@@ -119,8 +122,8 @@ pub(crate) async fn insert<C: ConnectionTrait>(
         conn,
         "INSERT INTO campaigns (id, name, kind, status, sender_id, template_id, topic_id, segment_id, filter,
             rate_per_second, not_before, not_after, unknown_policy, start_deadline_minutes, created_at, updated_at, exclusions,
-            start_kind, scheduled_at, local_at)
-         VALUES ($1, $2, 'bulk', 'draft', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13, $14, $15, $16, $17)",
+            start_kind, scheduled_at, local_at, cap_messages, cap_days)
+         VALUES ($1, $2, 'bulk', 'draft', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13, $14, $15, $16, $17, $18, $19)",
         stored(engine, id, form),
     )
     .await?;
@@ -138,7 +141,8 @@ pub(crate) async fn update<C: ConnectionTrait>(
         conn,
         "UPDATE campaigns SET name = $2, sender_id = $3, template_id = $4, topic_id = $5, segment_id = $6, filter = $7,
             rate_per_second = $8, not_before = $9, not_after = $10, unknown_policy = $11, start_deadline_minutes = $12,
-            updated_at = $13, exclusions = $14, start_kind = $15, scheduled_at = $16, local_at = $17
+            updated_at = $13, exclusions = $14, start_kind = $15, scheduled_at = $16, local_at = $17,
+            cap_messages = $18, cap_days = $19
          WHERE id = $1",
         stored(engine, id, form),
     )
@@ -166,6 +170,8 @@ fn stored(engine: &Engine, id: CampaignId, form: &CampaignForm) -> Vec<Value> {
         form.start.kind(),
         begins(engine, form.start),
         local_at(form.start),
+        form.frequency_cap.map(|cap| number(cap.messages)),
+        form.frequency_cap.map(|cap| number(cap.days)),
     ]
 }
 
@@ -200,6 +206,10 @@ fn local_at(start: Start) -> Option<String> {
     }
 }
 
+fn number(n: u32) -> i32 {
+    i32::try_from(n).unwrap_or(i32::MAX)
+}
+
 fn rate(form: &CampaignForm) -> Option<i32> {
     form.rate_per_second.map(|rate| i32::try_from(rate).unwrap_or(i32::MAX))
 }
@@ -228,6 +238,11 @@ impl CampaignRecord {
         })
     }
 
+    fn cap(&self) -> Option<Cap> {
+        let number = |n: i32| u32::try_from(n).ok();
+        Some(Cap { messages: number(self.cap_messages?)?, days: number(self.cap_days?)? })
+    }
+
     /// Where its approval stands, as far as its row tells.
     pub fn approval(&self) -> Approval {
         match (&self.proposed_label, self.proposed_at, &self.approved_label, self.approved_at) {
@@ -254,6 +269,7 @@ impl CampaignRecord {
             },
             start: self.start()?,
             rate_per_second: self.rate_per_second.and_then(|rate| u32::try_from(rate).ok()),
+            frequency_cap: self.cap(),
             not_before: self.not_before.clone(),
             not_after: self.not_after.clone(),
             start_deadline_minutes: u32::try_from(self.start_deadline_minutes).unwrap_or(0),

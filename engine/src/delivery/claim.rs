@@ -93,7 +93,8 @@ pub(super) async fn claim(engine: &Engine, context: &Context, granted: u32) -> R
         (due, None)
     };
     let users: Vec<UserId> = candidates.iter().map(|candidate| candidate.current.user).collect();
-    let judged = gates::judge(engine, &tx, context, CampaignStatus::Running, &users, Hold::Locked).await?;
+    let judged =
+        gates::judge(engine, &tx, context, CampaignStatus::Running, &users, Hold::Locked, engine.clock.now()).await?;
     let mut batch = Batch::new(engine, context, granted);
     let mut taken_to = chunk.as_ref().map_or(0, |chunk| chunk.last(granted));
     for candidate in candidates {

@@ -3,17 +3,19 @@
 use crate::{
     Engine, Error, Result,
     campaigns::{self, CampaignRecord},
-    db,
+    db, frequency_caps,
     preferences::Links,
     provider::SenderAddress,
+    quiet_rules,
     rate_limit::Key,
     templates::{self, Compiled},
     values,
 };
-use chrono::NaiveDateTime;
+use chrono::{DateTime, NaiveDateTime, Utc};
 use domain::{
-    campaign::{CampaignForm, Start},
+    campaign::{CampaignForm, CampaignKind, Start},
     compliance::Content,
+    frequency::Cap,
     ids::{CampaignId, SenderId},
     phone::Channel,
     quiet_hours::{Policy, Window},
@@ -38,6 +40,10 @@ pub(crate) struct Context {
     pub template: Compiled,
     pub content: Content,
     pub quiet: Policy,
+    /// How many messages a person may get, of the workspace and of the campaign; none for what is no campaign.
+    pub caps: Vec<Cap>,
+    /// When it was launched.
+    pub launched_at: Option<DateTime<Utc>>,
     /// What the clock on each person's wall must show first.
     pub local_at: Option<NaiveDateTime>,
     /// Makes the links to people's preference pages, if the template carries one.
@@ -72,7 +78,12 @@ impl Context {
     pub async fn of_campaign(engine: &Engine, id: CampaignId) -> Result<Option<Self>> {
         let record: CampaignRecord = campaigns::load(engine.db.read(), id).await?;
         let Some(version) = record.template_version else { return Ok(None) };
-        Self::build(engine, engine.db.read(), id, &record.form()?, Some(version)).await.map(Some)
+        let mut context = Self::build(engine, engine.db.read(), id, &record.form()?, Some(version)).await?;
+        context.launched_at = record.launched_at;
+        if record.kind != CampaignKind::Bulk.as_str() {
+            context.caps.clear();
+        }
+        Ok(Some(context))
     }
 
     /// The context of a campaign that is being written, with the newest version of its template.
@@ -114,9 +125,14 @@ impl Context {
                     .await?
             }
         };
+        let channel: Channel = sender.channel.parse().map_err(Error::internal)?;
+        let policy = quiet_rules::policy(conn).await?;
+        let workspace = frequency_caps::load(conn).await?.into_iter().filter(|one| one.channel == channel);
         Ok(Self {
             id,
-            channel: sender.channel.parse().map_err(Error::internal)?,
+            caps: workspace.map(|one| one.cap).chain(form.frequency_cap).collect(),
+            launched_at: None,
+            channel,
             sender_id: SenderId(sender.id),
             sender: sender.address,
             sender_rate: u32::try_from(sender.rate_per_second).unwrap_or(1),
@@ -132,7 +148,7 @@ impl Context {
                 Start::Local { at } => Some(at),
                 Start::Now | Start::Instant { .. } => None,
             },
-            quiet: quiet_override(form.not_before.as_deref(), form.not_after.as_deref())
+            quiet: quiet_override(&policy, form.not_before.as_deref(), form.not_after.as_deref())
                 .map_err(|why| Error::invalid("not_before", why))?,
         })
     }
@@ -172,8 +188,7 @@ pub async fn needs_window(engine: &Engine, form: &CampaignForm) -> Result<bool> 
 ///
 /// # Errors
 /// In words, when the window cannot be read, is empty, or is not stricter.
-pub fn quiet_override(not_before: Option<&str>, not_after: Option<&str>) -> Result<Policy, String> {
-    let policy = Policy::shipped();
+pub fn quiet_override(policy: &Policy, not_before: Option<&str>, not_after: Option<&str>) -> Result<Policy, String> {
     let set = |text: Option<&str>| text.map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
     let default = policy
         .rules()
@@ -181,7 +196,7 @@ pub fn quiet_override(not_before: Option<&str>, not_after: Option<&str>) -> Resu
         .find(|rule| rule.jurisdiction == domain::quiet_hours::DEFAULT)
         .and_then(|rule| rule.windows.iter().flatten().next().copied());
     let (from, to) = match (set(not_before), set(not_after), default) {
-        (None, None, _) => return Ok(policy),
+        (None, None, _) => return Ok(policy.clone()),
         (from, to, Some(default)) => {
             let default = default.to_string();
             let (default_from, default_to) = default.split_once('-').unwrap_or(("00:00", "24:00"));

@@ -1,7 +1,7 @@
 //! A batch of messages before the gates: what each gate asks is read in a few statements for all of them, in the claim's
 //! own transaction, and then decided by `domain::compliance`.
 
-use super::context::Context;
+use super::{context::Context, frequency};
 use crate::{
     Engine, Result,
     db::{self, Rows},
@@ -45,6 +45,8 @@ pub(super) struct Judged {
     pub units: u32,
     /// The ledger entry that the consent gate used.
     pub consent_event: Option<Uuid>,
+    /// The zone on record.
+    pub zone: Option<String>,
     pub verdict: Verdict,
 }
 
@@ -69,7 +71,7 @@ struct ConsentRow {
     event_id: Option<Uuid>,
 }
 
-/// Judges these people for a campaign that stands so. People who are gone are not in the answer.
+/// Judges these people for a campaign that stands so, as of an instant. People who are gone are not in the answer.
 pub(super) async fn judge<C: ConnectionTrait>(
     engine: &Engine,
     conn: &C,
@@ -77,12 +79,13 @@ pub(super) async fn judge<C: ConnectionTrait>(
     status: CampaignStatus,
     users: &[UserId],
     hold: Hold,
+    now: DateTime<Utc>,
 ) -> Result<HashMap<UserId, Judged>> {
     let consents = read_consents(conn, context.channel, users, hold).await?;
     let rows = read_users(conn, context, users).await?;
     let addresses: Vec<String> = rows.iter().filter_map(|row| address(row, context.channel)).collect();
     let suppressed = suppressions::find(engine, conn, context.channel, &addresses).await?;
-    let now = engine.clock.now();
+    let over_cap = frequency::over(conn, context, users, now).await?;
     let mut quiet = QuietCache::default();
     let mut judged = HashMap::with_capacity(rows.len());
     for row in rows {
@@ -104,6 +107,7 @@ pub(super) async fn judge<C: ConnectionTrait>(
             content: context.content,
             last_inbound_at: row.last_inbound_at,
             missing_variable: rendered.as_ref().err().map(|missing| missing.name.as_str()),
+            over_cap: over_cap.get(&row.id).map(String::as_str),
             time_of_day: time_of_day.as_ref().map(|(at, zone)| (*at, zone.as_str())),
             quiet: quiet.ask(context, &row, now),
             sender_stopped: (!context.sender_enabled).then_some("the sender is switched off"),
@@ -113,7 +117,7 @@ pub(super) async fn judge<C: ConnectionTrait>(
         let units = rendered.as_ref().map_or(1, |rendered| units(context.channel, rendered));
         let user = UserId(row.id);
         let consent_event = consent.and_then(|row| row.event_id);
-        judged.insert(user, Judged { to, rendered, units, consent_event, verdict });
+        judged.insert(user, Judged { to, rendered, units, consent_event, zone: row.zone, verdict });
     }
     Ok(judged)
 }
@@ -263,7 +267,8 @@ fn hold_near_the_end(
 pub async fn rehearse(engine: &Engine, form: &CampaignForm, users: &[UserId]) -> Result<Vec<PreviewSample>> {
     let context = Context::of_form(engine, form).await?;
     let conn = engine.db.read();
-    let mut judged = judge(engine, conn, &context, CampaignStatus::Running, users, Hold::Free).await?;
+    let mut judged =
+        judge(engine, conn, &context, CampaignStatus::Running, users, Hold::Free, engine.clock.now()).await?;
     let mut samples = Vec::with_capacity(users.len());
     for user in users {
         let Some(one) = judged.remove(user) else { continue };

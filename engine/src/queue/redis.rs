@@ -161,9 +161,10 @@ impl RedisRing {
 
     fn ringing(&self, bell: Doorbell) -> String {
         let id = match bell {
-            Doorbell::Expand(campaign) | Doorbell::Deliver(campaign) | Doorbell::Overtake(campaign) => {
-                campaign.to_string()
-            }
+            Doorbell::Expand(campaign)
+            | Doorbell::Deliver(campaign)
+            | Doorbell::Overtake(campaign)
+            | Doorbell::Forecast(campaign) => campaign.to_string(),
             Doorbell::Import(import) => import.to_string(),
             Doorbell::Bulk(id) => id.to_string(),
             Doorbell::Reconcile | Doorbell::Sweep => String::new(),

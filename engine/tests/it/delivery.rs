@@ -185,6 +185,29 @@ both! {
         assert_eq!(env.simulator.truth().len(), 0);
     }
 
+    async fn a_pause_takes_effect_within_one_claim(env: TestEnv) {
+        people(&env, 40).await;
+        let campaign = env.campaign().form(|form| form.rate_per_second = Some(40)).launch().await;
+        let pause = async {
+            while env.simulator.truth().len() < 4 {
+                tokio::task::yield_now().await;
+            }
+            campaigns::pause(&env.engine, &env.admin, campaign.id).await.unwrap();
+            // What a claim holds is still sent; nothing is claimed any more.
+            let claimed = bucket(&env, campaign.id, Bucket::Sending).await;
+            (env.simulator.truth().len(), claimed)
+        };
+        let ((), (sent, claimed)) = tokio::join!(env.run_jobs(), pause);
+        assert!(claimed <= 8, "{claimed}");
+        let after = env.simulator.truth().len();
+        assert!((sent..=sent + 8).contains(&after), "{sent}, then {after}");
+        assert_eq!(bucket(&env, campaign.id, Bucket::Pending).await, 40 - after as i64);
+        campaigns::resume(&env.engine, &env.admin, campaign.id).await.unwrap();
+        env.run_jobs().await;
+        let counts = env.simulator.truth_counts();
+        assert_eq!((counts.len(), env.simulator.truth().len()), (40, 40));
+    }
+
     async fn a_scheduled_campaign_starts_at_its_time(env: TestEnv) {
         people(&env, 1).await;
         let draft = env.campaign().create().await;

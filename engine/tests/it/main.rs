@@ -8,6 +8,7 @@ mod consents;
 mod dead_letters;
 mod delivery;
 mod environment;
+mod forecasts;
 mod imports;
 mod inbound;
 mod inbox;

@@ -99,6 +99,7 @@ fn expected() -> Checks {
         ("campaigns", "kind", words(CampaignKind::ALL, CampaignKind::as_str)),
         ("campaigns", "status", words(CampaignStatus::ALL, CampaignStatus::as_str)),
         ("campaigns", "unknown_policy", words(UnknownPolicy::ALL, UnknownPolicy::as_str)),
+        ("prices", "channel", channel.clone()),
         ("campaigns", "start_kind", literal(&Start::KINDS)),
         ("waits", "why", literal(&["retry", "deferral", "unknown"])),
         ("decisions", "verdict", literal(&["defer", "skip"])),

@@ -4,6 +4,7 @@ use crate::api::Failure;
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use domain::{
     campaign::{Audience, Campaign, CampaignForm, Exclusions, Start, UnknownPolicy},
+    frequency::Cap,
     ids::{CampaignId, SegmentId},
     problem::{FieldProblem, Kind, Problem},
 };
@@ -34,6 +35,10 @@ pub struct Draft {
     pub messaged_within_days: RwSignal<String>,
     /// Segments a second.
     pub rate: RwSignal<String>,
+    /// Messages of a cap of its own, or nothing.
+    pub cap_messages: RwSignal<String>,
+    /// Days of that cap, or nothing.
+    pub cap_days: RwSignal<String>,
     /// `HH:MM`, or nothing.
     pub not_before: RwSignal<String>,
     /// `HH:MM`, or nothing.
@@ -80,6 +85,8 @@ impl Draft {
             excluded: RwSignal::new(form.audience.exclusions.segments),
             messaged_within_days: text(form.audience.exclusions.messaged_within_days),
             rate: text(form.rate_per_second),
+            cap_messages: text(form.frequency_cap.map(|cap| cap.messages)),
+            cap_days: text(form.frequency_cap.map(|cap| cap.days)),
             not_before: text(form.not_before),
             not_after: text(form.not_after),
             deadline: RwSignal::new(form.start_deadline_minutes.to_string()),
@@ -132,6 +139,8 @@ impl Draft {
         let rate_per_second = number(&self.rate.read(), "/rate_per_second", &mut errors);
         let messaged_within_days =
             number(&self.messaged_within_days.read(), "/audience/exclusions/messaged_within_days", &mut errors);
+        let messages = number(&self.cap_messages.read(), "/frequency_cap", &mut errors);
+        let days = number(&self.cap_days.read(), "/frequency_cap", &mut errors);
         let deadline = number(&self.deadline.read(), "/start_deadline_minutes", &mut errors);
         if !errors.is_empty() {
             return Err(invalid(errors));
@@ -148,6 +157,9 @@ impl Draft {
             },
             start: self.meant.get().unwrap_or_default(),
             rate_per_second,
+            // One without the other is no cap: the server says so.
+            frequency_cap: (messages.is_some() || days.is_some())
+                .then(|| Cap { messages: messages.unwrap_or(0), days: days.unwrap_or(0) }),
             not_before: filled(&self.not_before.read()),
             not_after: filled(&self.not_after.read()),
             start_deadline_minutes: deadline.unwrap_or(CampaignForm::default().start_deadline_minutes),

@@ -60,6 +60,29 @@ pub fn ScheduleStep(
                     hint=Signal::derive(rate_hint)
                     error=at_field(failure, "rate_per_second")
                 />
+                <fieldset class="stack-tight">
+                    <legend class="text-sm font-medium">"Stricter frequency cap"</legend>
+                    <p class="text-xs text-muted">
+                        "Beside the workspace's caps, which hold in any case. Empty: only those."
+                    </p>
+                    <div class="grid-3">
+                        <TextInput
+                            label="At most this many messages"
+                            name="cap-messages"
+                            value=draft.cap_messages
+                            input_mode="numeric"
+                            autocomplete="off"
+                            error=at_field(failure, "frequency_cap")
+                        />
+                        <TextInput
+                            label="In so many days"
+                            name="cap-days"
+                            value=draft.cap_days
+                            input_mode="numeric"
+                            autocomplete="off"
+                        />
+                    </div>
+                </fieldset>
             </div>
             <fieldset class="stack-tight">
                 <legend class="text-sm font-medium">"Stricter quiet hours"</legend>
