@@ -8,6 +8,7 @@ pub mod audit;
 pub mod campaigns;
 pub mod consents;
 pub mod forecasts;
+pub mod health;
 pub mod imports;
 pub mod inbound;
 pub mod messages;

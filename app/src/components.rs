@@ -18,6 +18,7 @@ pub mod palette;
 pub mod person;
 pub mod progress;
 pub mod skeleton;
+pub mod stop_banner;
 pub mod table;
 pub mod tabs;
 pub mod test_send;

@@ -8,10 +8,10 @@ use crate::{
     },
     pages::{
         account::Account, attributes::Attributes, audit::Audit, campaign_composer::CampaignComposer,
-        campaign_monitor::CampaignMonitor, campaigns::Campaigns, import::Import, imports::Imports, inbox::Inbox,
-        message::Message, messages::Messages, missing::Missing, overview::Overview, phones::Phones, segments::Segments,
-        settings::Settings, sign_in::SignIn, sign_in_link::SignInLink, templates::Templates, topics::Topics,
-        user::User, users::Users,
+        campaign_monitor::CampaignMonitor, campaigns::Campaigns, health::Health, import::Import, imports::Imports,
+        inbox::Inbox, message::Message, messages::Messages, missing::Missing, overview::Overview, phones::Phones,
+        segments::Segments, settings::Settings, sign_in::SignIn, sign_in_link::SignInLink, templates::Templates,
+        topics::Topics, user::User, users::Users,
     },
 };
 use leptos::prelude::*;
@@ -56,6 +56,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/inbox") view=Inbox ssr=SsrMode::Async />
                     <Route path=path!("/phones") view=Phones ssr=SsrMode::Async />
                     <Route path=path!("/settings") view=Settings ssr=SsrMode::Async />
+                    <Route path=path!("/health") view=Health ssr=SsrMode::Async />
                     <Route path=path!("/audit") view=Audit ssr=SsrMode::Async />
                     <Route path=path!("/account") view=Account ssr=SsrMode::Async />
                 </ParentRoute>

@@ -14,6 +14,7 @@ pub mod filter;
 pub mod forecast;
 pub mod frequency;
 pub mod handset;
+pub mod health;
 pub mod ids;
 pub mod import;
 pub mod inbound;

@@ -16,7 +16,7 @@ pub enum Hint {
     },
     /// Something of this noun changed: fetch again.
     Changed {
-        /// The noun: `users`, `imports`, `inbound`, `messages`, `campaigns`, `phones`.
+        /// The noun: `users`, `imports`, `inbound`, `messages`, `campaigns`, `phones`, `health`.
         noun: String,
     },
 }

@@ -55,6 +55,8 @@ words! {
         CampaignApprove = "campaign.approve", "Approve campaigns";
         /// Send a template to test people.
         TestSend = "test.send", "Send tests";
+        /// Stop all sending, and let it go on.
+        DeliveryStop = "delivery.stop", "Stop all sending, and let it go on";
         /// Decide on messages held for review.
         MessageReview = "message.review", "Decide on messages held for review";
         /// See what people wrote.
@@ -82,7 +84,7 @@ pub const fn may(role: Role, operation: Operation) -> bool {
         UserBulk | UserExport | UserErase | ImportWrite | ContentWrite | CampaignWrite | TestPersonWrite => {
             return matches!(role, Role::Marketer | Role::Admin);
         }
-        CampaignLaunch | MessageReview | TestSend => Role::Marketer,
+        CampaignLaunch | DeliveryStop | MessageReview | TestSend => Role::Marketer,
         CampaignApprove => Role::Approver,
         SettingWrite | SenderWrite | AuditRead | OperatorWrite => Role::Admin,
     };
@@ -147,6 +149,7 @@ mod tests {
             (ContentWrite, &[Role::Marketer, Role::Admin]),
             (CampaignWrite, &[Role::Marketer, Role::Admin]),
             (CampaignLaunch, &[Role::Marketer, Role::Approver, Role::Admin]),
+            (DeliveryStop, &[Role::Marketer, Role::Approver, Role::Admin]),
             (MessageReview, &[Role::Marketer, Role::Approver, Role::Admin]),
             (TestPersonWrite, &[Role::Marketer, Role::Admin]),
             (TestSend, &[Role::Marketer, Role::Approver, Role::Admin]),

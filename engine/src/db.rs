@@ -174,6 +174,14 @@ impl Db {
         &self.write
     }
 
+    /// The name of the product.
+    pub fn name(&self) -> &'static str {
+        match self.read.get_database_backend() {
+            DbBackend::Sqlite => "SQLite",
+            _ => "PostgreSQL",
+        }
+    }
+
     /// Asks for an answer.
     ///
     /// # Errors

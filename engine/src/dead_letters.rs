@@ -69,11 +69,11 @@ impl Row {
 
 const COLUMNS: &str = "id, kind, subject, reason, payload, at, resolved_at, resolution";
 
-/// What waits for a decision, newest first.
+/// What waits for a decision, newest first; of one kind, if one is named.
 ///
 /// # Errors
 /// [`Error::Invalid`] for a cursor that is none, [`Error::Forbidden`].
-pub async fn list(engine: &Engine, actor: &Actor, page: &PageRequest) -> Result<Page<DeadLetter>> {
+pub async fn list(engine: &Engine, actor: &Actor, kind: Option<&str>, page: &PageRequest) -> Result<Page<DeadLetter>> {
     authorize(Operation::CampaignRead, actor)?;
     let before = match &page.after {
         Some(cursor) => cursor.parse::<Uuid>().map_err(|_| Error::invalid("after", "this is not a cursor"))?,
@@ -81,8 +81,11 @@ pub async fn list(engine: &Engine, actor: &Actor, page: &PageRequest) -> Result<
     };
     let rows: Vec<Row> = db::all(
         engine.db.read(),
-        &format!("SELECT {COLUMNS} FROM dead_letters WHERE resolved_at IS NULL AND id < $1 ORDER BY id DESC LIMIT $2"),
-        values![before, i64::from(page.limit()) + 1],
+        &format!(
+            "SELECT {COLUMNS} FROM dead_letters WHERE resolved_at IS NULL AND id < $1 AND ($3 = '' OR kind = $3)
+             ORDER BY id DESC LIMIT $2"
+        ),
+        values![before, i64::from(page.limit()) + 1, kind.unwrap_or("")],
     )
     .await?;
     let page = Page::cut(rows, page.limit(), |row| row.id.to_string());
@@ -120,6 +123,7 @@ pub async fn resolve(engine: &Engine, actor: &Actor, id: DeadLetterId, resolutio
     };
     audit::record(engine, &tx, actor, act).await?;
     tx.commit().await?;
+    engine.live.changed("health");
     if resolution == Resolution::Redriven {
         for bell in bells(&letter.subject) {
             engine.queue.ring(bell).await;

@@ -18,7 +18,7 @@ pub use context::{needs_window, quiet_override};
 pub(crate) use forecast::forecast;
 pub use gates::rehearse;
 
-use crate::{Engine, Result, rate_limit::Key, sweep};
+use crate::{Engine, Result, kill_switch::Glance, rate_limit::Key, sweep};
 use claim::Pick;
 use context::Context;
 use domain::{ids::CampaignId, rate::Grant};
@@ -39,12 +39,19 @@ pub struct Slots {
     in_flight: Arc<Semaphore>,
     /// The campaigns that a run in this process works on: a second doorbell for one of them is answered already.
     running: Arc<Mutex<HashSet<CampaignId>>>,
+    /// What was last seen of the kill switch.
+    kill_switch: Glance,
 }
 
 impl Slots {
     /// Room for so many requests at once.
     pub fn new(in_flight: usize) -> Self {
-        Self { room: in_flight, in_flight: Arc::new(Semaphore::new(in_flight)), running: Arc::default() }
+        Self {
+            room: in_flight,
+            in_flight: Arc::new(Semaphore::new(in_flight)),
+            running: Arc::default(),
+            kill_switch: Glance::default(),
+        }
     }
 
     /// How many requests must have room before a claim is made: an eighth of all, and no more than a claim takes.

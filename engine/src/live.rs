@@ -18,7 +18,7 @@ pub enum Nudge {
     },
     /// Something of this noun changed.
     Changed {
-        /// `users`, `imports`, `inbound`, `messages`, `campaigns` or `phones`.
+        /// `users`, `imports`, `inbound`, `messages`, `campaigns`, `phones` or `health`.
         noun: String,
     },
 }

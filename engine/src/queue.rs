@@ -74,6 +74,15 @@ pub trait Ring: Send + Sync {
     /// # Errors
     /// [`crate::Error::Unavailable`]; the caller logs it and goes on, since the sweep rings again.
     async fn ring(&self, bell: Doorbell) -> Result<()>;
+
+    /// Whether other processes hear it too.
+    fn is_shared(&self) -> bool;
+
+    /// Asks for an answer of what carries the bells.
+    ///
+    /// # Errors
+    /// [`crate::Error::Unavailable`].
+    async fn ping(&self) -> Result<()>;
 }
 
 /// The doorbells. Cheap to clone.
@@ -84,6 +93,19 @@ impl Queue {
     /// Rings through this.
     pub fn new(ring: Arc<dyn Ring>) -> Self {
         Self(ring)
+    }
+
+    /// Whether other processes hear the bells too.
+    pub fn is_shared(&self) -> bool {
+        self.0.is_shared()
+    }
+
+    /// Asks for an answer of what carries the bells.
+    ///
+    /// # Errors
+    /// [`crate::Error::Unavailable`].
+    pub async fn ping(&self) -> Result<()> {
+        self.0.ping().await
     }
 
     /// Rings, after the commit that made the work. A bell that cannot be rung is logged: the sweep rings again.
@@ -117,6 +139,14 @@ impl Ring for LocalRing {
             queue.push_back(bell);
         }
         self.rung.notify_waiters();
+        Ok(())
+    }
+
+    fn is_shared(&self) -> bool {
+        false
+    }
+
+    async fn ping(&self) -> Result<()> {
         Ok(())
     }
 }

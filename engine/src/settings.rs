@@ -5,7 +5,7 @@ use sea_orm::ConnectionTrait;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-/// While this is true, nothing is claimed.
+/// While this is set, nothing is sent: why, by whom and since when.
 pub const KILL_SWITCH: &str = "kill_switch";
 
 /// Whether campaigns start only by the word of a second operator.
@@ -38,6 +38,15 @@ pub async fn put<T: Serialize, C: ConnectionTrait>(engine: &Engine, conn: &C, ke
         values![key, serde_json::to_value(value)?, engine.clock.now()],
     )
     .await?;
+    Ok(())
+}
+
+/// Removes a setting, in the caller's transaction.
+///
+/// # Errors
+/// [`crate::Error::Unavailable`] when the database is away.
+pub async fn remove<C: ConnectionTrait>(conn: &C, key: &str) -> Result<()> {
+    db::exec(conn, "DELETE FROM settings WHERE key = $1", values![key]).await?;
     Ok(())
 }
 

@@ -2,6 +2,8 @@
 
 use crate::{Engine, Result, db, values};
 use chrono::{DateTime, TimeDelta, Utc};
+use domain::health::Worker;
+use sea_orm::FromQueryResult;
 
 /// How long a silent process counts as alive.
 const SILENCE_MAX: TimeDelta = TimeDelta::seconds(30);
@@ -55,6 +57,38 @@ pub async fn leave(engine: &Engine) -> Result<()> {
     db::exec(&tx, "DELETE FROM workers WHERE name = $1", values![engine.limits.worker.as_str()]).await?;
     tx.commit().await?;
     Ok(())
+}
+
+#[derive(FromQueryResult)]
+struct Row {
+    name: String,
+    kind: String,
+    started_at: DateTime<Utc>,
+    seen_at: DateTime<Utc>,
+}
+
+/// Every process that is not forgotten, newest first, within a use case.
+///
+/// # Errors
+/// [`crate::Error::Unavailable`].
+pub(crate) async fn list(engine: &Engine) -> Result<Vec<Worker>> {
+    let since = engine.clock.now() - SILENCE_MAX;
+    let rows: Vec<Row> = db::all(
+        engine.db.read(),
+        "SELECT name, kind, started_at, seen_at FROM workers ORDER BY started_at DESC, name",
+        values![],
+    )
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| Worker {
+            serves: row.kind == Kind::Serve.as_str(),
+            name: row.name,
+            started_at: row.started_at,
+            seen_at: row.seen_at,
+            is_alive: row.seen_at >= since,
+        })
+        .collect())
 }
 
 /// How many processes work.

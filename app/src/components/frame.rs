@@ -1,6 +1,6 @@
 //! What stands around every page: navigation, who is signed in, and the theme.
 
-use super::{icon, icon::Icon, palette::Palette, toast::ToastRegion};
+use super::{icon, icon::Icon, palette::Palette, stop_banner::StopBanner, toast::ToastRegion};
 use crate::{api, keyboard, live, theme::Theme};
 use domain::operator::{Operation, Role, Viewer, may};
 use leptos::prelude::*;
@@ -34,7 +34,7 @@ const fn place(
 }
 
 /// The navigation, in its order.
-pub const PLACES: [Place; 14] = [
+pub const PLACES: [Place; 15] = [
     place("/", "Overview", 'o', icon::OVERVIEW, None),
     place("/campaigns", "Campaigns", 'c', icon::CAMPAIGNS, None),
     place("/templates", "Templates", 't', icon::TEMPLATES, None),
@@ -46,6 +46,7 @@ pub const PLACES: [Place; 14] = [
     place("/attributes", "Attributes", 'd', icon::ATTRIBUTES, None),
     place("/import", "Import", 'p', icon::IMPORT, Some(Operation::ImportWrite)),
     place("/phones", "Phones", 'h', icon::PHONES, Some(Operation::SimulatorUse)),
+    place("/health", "Health", 'l', icon::HEALTH, None),
     place("/settings", "Settings", 'e', icon::SETTINGS, None),
     place("/audit", "Audit", 'a', icon::AUDIT, Some(Operation::AuditRead)),
     place("/account", "Account", 'y', icon::ACCOUNT, None),
@@ -150,6 +151,7 @@ pub fn Frame() -> impl IntoView {
             </aside>
             <div class="scrim" aria-hidden="true" on:click=move |_| drawer_open.set(false)></div>
             <main id="content" class="content" tabindex="-1">
+                <StopBanner />
                 <Outlet />
             </main>
         </div>

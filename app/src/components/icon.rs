@@ -21,6 +21,8 @@ pub const OVERVIEW: &str = "M2 2h5v5H2zM9 2h5v5H9zM2 9h5v5H2zM9 9h5v5H9z";
 pub const CAMPAIGNS: &str = "M14 2 2 7l5 2 2 5zM14 2 7 9";
 /// Lines of text.
 pub const TEMPLATES: &str = "M3 2h10v12H3zM5.5 5.5h5M5.5 8h5M5.5 10.5h3";
+/// A pulse.
+pub const HEALTH: &str = "M1 8h3l2-5 4 10 2-5h3";
 /// A speech bubble.
 pub const MESSAGES: &str = "M2 3h12v8H7l-3 3v-3H2z";
 /// A tray.

@@ -155,8 +155,8 @@ fn attention(attention: Attention) -> impl IntoView {
         Attention::DeadLetters { count } => (
             Tone::Fail,
             format!("{} given up", format::counted(count, "piece of work was", "pieces of work were")),
-            None,
-            "",
+            Some("/health".to_owned()),
+            "Look",
         ),
         Attention::ProbableOptOuts { count } => (
             Tone::Warn,

@@ -8,8 +8,8 @@ use crate::{
     Engine, Result, cells,
     db::{self, Kind, Rows, Tx},
     decisions::{self, Decided},
+    kill_switch,
     provider::{Outbound, OutboundContent},
-    settings,
     states::{self, Current, Move, Wait},
     templates::Rendered,
     values,
@@ -120,7 +120,7 @@ async fn may_claim(tx: &Tx, context: &Context) -> Result<bool> {
     let status: Option<String> =
         db::scalar(tx, &format!("SELECT status AS value FROM campaigns WHERE id = $1{lock}"), values![context.id.0])
             .await?;
-    let stopped = settings::get::<bool, _>(tx, settings::KILL_SWITCH).await?.unwrap_or(false);
+    let stopped = kill_switch::read(tx).await?.is_some();
     Ok(status.as_deref() == Some(CampaignStatus::Running.as_str()) && !stopped)
 }
 

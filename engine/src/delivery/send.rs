@@ -16,7 +16,7 @@ use std::time::Instant;
 pub(super) enum Ending {
     /// The provider answered, or did not.
     Answered(Result<Accepted, SendError>),
-    /// The claim had grown too old to write: given back unsent.
+    /// The claim had grown too old to write, or the kill switch is on: given back unsent.
     Stale,
 }
 
@@ -33,11 +33,14 @@ pub(super) async fn send(
     // The semaphore is never closed; were it, the message would be given back like any that waited too long.
     let permit = engine.slots.in_flight.acquire().await.ok();
     pace.line_up(turn, outgoing.units).await;
+    let may_leave = engine.slots.kill_switch.lets_go(engine, outgoing.claim.committed).await;
     // A process that was frozen, or that waited too long for its turn, must not write: the lease may have run out, and
     // somebody else may hold the message.
     let too_old = permit.is_none() || outgoing.claim.committed.elapsed() >= engine.limits.send_timeout;
-    let ending =
-        if too_old { Ending::Stale } else { Ending::Answered(engine.provider.create(&outgoing.outbound).await) };
+    let ending = match may_leave && !too_old {
+        true => Ending::Answered(engine.provider.create(&outgoing.outbound).await),
+        false => Ending::Stale,
+    };
     drop(permit);
     if let Ending::Answered(Err(error)) = &ending {
         tracing::debug!(campaign.id = %context.id, message.seq = outgoing.key.seq, error = %error, "not accepted");

@@ -203,6 +203,14 @@ impl Ring for RedisRing {
         }
         rung.map(|_| ())
     }
+
+    fn is_shared(&self) -> bool {
+        true
+    }
+
+    async fn ping(&self) -> Result<()> {
+        self.redis.ping().await
+    }
 }
 
 #[cfg(test)]

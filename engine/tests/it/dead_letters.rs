@@ -16,11 +16,14 @@ both! {
         }
         tx.commit().await.unwrap();
         let page = PageRequest { after: None, limit: 2 };
-        let first = dead_letters::list(&env.engine, &env.admin, &page).await.unwrap();
+        let first = dead_letters::list(&env.engine, &env.admin, None, &page).await.unwrap();
         assert_eq!(first.rows.iter().map(|letter| letter.id).collect::<Vec<_>>(), [ids[2], ids[1]]);
         assert_eq!(first.rows[0].payload, json!({ "n": 2 }));
-        let rest = dead_letters::list(&env.engine, &env.admin, &PageRequest::after(first.next)).await.unwrap();
+        let rest = dead_letters::list(&env.engine, &env.admin, None, &PageRequest::after(first.next)).await.unwrap();
         assert_eq!(rest.rows.iter().map(|letter| letter.id).collect::<Vec<_>>(), [ids[0]]);
+
+        let of = async |kind| dead_letters::list(&env.engine, &env.admin, Some(kind), &page).await.unwrap().rows.len();
+        assert_eq!((of("import").await, of("deliver").await), (2, 0));
 
         let resolve = async |id, resolution| dead_letters::resolve(&env.engine, &env.admin, id, resolution).await;
         let letter = resolve(ids[0], Resolution::Redriven).await.unwrap();
@@ -33,7 +36,7 @@ both! {
         let viewer = env.operator(Role::Viewer);
         let refused = dead_letters::resolve(&env.engine, &viewer, ids[2], Resolution::Discarded).await;
         assert!(matches!(refused, Err(Error::Forbidden { .. })));
-        let left = dead_letters::list(&env.engine, &viewer, &PageRequest::default()).await.unwrap();
+        let left = dead_letters::list(&env.engine, &viewer, None, &PageRequest::default()).await.unwrap();
         assert_eq!(left.rows.iter().map(|letter| letter.id).collect::<Vec<_>>(), [ids[2]]);
     }
 }

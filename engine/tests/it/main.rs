@@ -9,6 +9,7 @@ mod dead_letters;
 mod delivery;
 mod environment;
 mod forecasts;
+mod health;
 mod imports;
 mod inbound;
 mod inbox;

@@ -1,0 +1,170 @@
+//! How the engine is: what holds sending up, who works, and what waits for a person.
+
+mod letters;
+mod switch;
+
+use crate::{
+    api,
+    components::{
+        Badge, Card, Empty, Fact, Facts, LinesSkeleton, Load, Page, Stat, Stats, Table, TableSkeleton, Tone, When,
+    },
+    format, live, timing,
+};
+use domain::health::{Bells, Health as Figures, Unsure, Worker};
+use leptos::prelude::*;
+use leptos_router::components::A;
+use letters::DeadLetters;
+use std::time::Duration;
+use switch::KillSwitch;
+
+/// How often the page is read again: workers say that they live every few seconds.
+const READ_EVERY: Duration = Duration::from_secs(10);
+
+/// The page.
+#[component]
+pub fn Health() -> impl IntoView {
+    let figures = Resource::new(|| (), |()| api::health::get());
+    for noun in ["health", "campaigns"] {
+        live::on_changed(noun, move || figures.refetch());
+    }
+    timing::every(READ_EVERY, move || figures.refetch());
+    view! {
+        <Page
+            title="Health"
+            lead="What holds sending up, who works, and what waits for a person."
+            action=|| view! { <KillSwitch /> }
+        >
+            <Load
+                resource=figures
+                skeleton=|| {
+                    view! {
+                        <LinesSkeleton lines=3 />
+                        <TableSkeleton columns=4 rows=2 />
+                    }
+                }
+                view=|figures| view! { <Content figures /> }
+            />
+            <DeadLetters />
+        </Page>
+    }
+}
+
+#[component]
+fn Content(figures: Figures) -> impl IntoView {
+    let alive = figures.workers.iter().filter(|worker| worker.is_alive).count();
+    let overdue = match figures.overdue_since {
+        Some(at) => view! {
+            "Since "
+            <When at />
+        }
+        .into_any(),
+        None => "Nothing is overdue".into_any(),
+    };
+    let (tone, redis) = match figures.bells {
+        Bells::Local => (Tone::Plain, "Not used: one process does all the work"),
+        Bells::Shared => (Tone::Ok, "Answers"),
+        Bells::Away => (Tone::Fail, "Does not answer: work is found a little later"),
+    };
+    view! {
+        <Stats>
+            <Stat label="Workers" value=format::number(i64::try_from(alive).unwrap_or(i64::MAX)) note="heard of lately" />
+            <Stat label="Still to send" value=format::number(figures.pending) note="in running campaigns" />
+            <Stat label="Given up" value=format::number(figures.dead_letters) note="waits for a decision" />
+        </Stats>
+        <div class="grid-2">
+            <Card title="State">
+                <Facts>
+                    <Fact name="Sending">
+                        {match figures.stop {
+                            Some(_) => view! { <Badge tone=Tone::Fail word="Stopped by the kill switch" /> },
+                            None => view! { <Badge tone=Tone::Ok word="Allowed" /> },
+                        }}
+                    </Fact>
+                    <Fact name="Longest overdue">{overdue}</Fact>
+                    <Fact name="Database">
+                        <Badge tone=Tone::Ok word=format!("{} answers", figures.database) />
+                    </Fact>
+                    <Fact name="Redis">
+                        <Badge tone=tone word=redis />
+                    </Fact>
+                </Facts>
+            </Card>
+            <Card title="Fate not known" flush=true>
+                {unsure(figures.unsure)}
+            </Card>
+        </div>
+        <Card title="Workers" flush=true>
+            {workers(figures.workers)}
+        </Card>
+    }
+}
+
+fn unsure(rows: Vec<Unsure>) -> AnyView {
+    if rows.is_empty() {
+        return view! { <p class="card-body text-muted">"The fate of every message is known."</p> }.into_any();
+    }
+    let row = |row: Unsure| {
+        let link = |state: &str, count: i64| {
+            let href = format!("/messages?campaign={}&state={state}", row.campaign);
+            view! { <A href=href>{format::number(count)}</A> }
+        };
+        view! {
+            <tr>
+                <td data-label="Campaign">
+                    <A href=format!("/campaigns/{}", row.campaign) attr:data-row="">
+                        {row.name}
+                    </A>
+                </td>
+                <td data-label="Looked for" class="num">
+                    {link("unknown", row.unknown)}
+                </td>
+                <td data-label="To decide" class="num">
+                    {link("needs_review", row.needs_review)}
+                </td>
+            </tr>
+        }
+    };
+    view! {
+        <Table label="Messages whose fate is not known" head=vec!["Campaign", "Looked for", "To decide"]>
+            {rows.into_iter().map(row).collect_view()}
+        </Table>
+    }
+    .into_any()
+}
+
+fn workers(rows: Vec<Worker>) -> AnyView {
+    if rows.is_empty() {
+        return view! {
+            <Empty title="No process works">"Messages wait until one is started: ese serve, or ese worker."</Empty>
+        }
+        .into_any();
+    }
+    let row = |worker: Worker| {
+        let state = if worker.is_alive {
+            view! { <Badge tone=Tone::Ok word="Alive" /> }
+        } else {
+            view! { <Badge tone=Tone::Fail word="Silent" /> }
+        };
+        view! {
+            <tr>
+                <td data-label="Process">
+                    <code class="break-all">{worker.name}</code>
+                </td>
+                <td data-label="State">{state}</td>
+                <td data-label="Does">{if worker.serves { "Serves and works" } else { "Works" }}</td>
+                <td data-label="Started">
+                    <When at=worker.started_at />
+                </td>
+                <td data-label="Heard of">
+                    <When at=worker.seen_at />
+                </td>
+            </tr>
+        }
+    };
+    view! {
+        <Table label="Workers" head=vec!["Process", "State", "Does", "Started", "Heard of"]>
+            {rows.into_iter().map(row).collect_view()}
+        </Table>
+    }
+    .into_any()
+}
