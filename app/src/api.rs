@@ -19,6 +19,7 @@ pub mod segments;
 pub mod senders;
 pub mod settings;
 pub mod subscriptions;
+pub mod suppressions;
 pub mod templates;
 pub mod test_sends;
 pub mod topics;

@@ -20,6 +20,7 @@ pub mod segments;
 pub mod settings;
 pub mod sign_in;
 pub mod sign_in_link;
+pub mod suppressions;
 pub mod templates;
 pub mod topics;
 pub mod user;

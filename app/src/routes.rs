@@ -10,8 +10,8 @@ use crate::{
         account::Account, attributes::Attributes, audit::Audit, campaign_composer::CampaignComposer,
         campaign_monitor::CampaignMonitor, campaigns::Campaigns, health::Health, import::Import, imports::Imports,
         inbox::Inbox, message::Message, messages::Messages, missing::Missing, overview::Overview, phones::Phones,
-        segments::Segments, settings::Settings, sign_in::SignIn, sign_in_link::SignInLink, templates::Templates,
-        topics::Topics, user::User, users::Users,
+        segments::Segments, settings::Settings, sign_in::SignIn, sign_in_link::SignInLink, suppressions::Suppressions,
+        templates::Templates, topics::Topics, user::User, users::Users,
     },
 };
 use leptos::prelude::*;
@@ -50,6 +50,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/templates") view=Templates ssr=SsrMode::Async />
                     <Route path=path!("/segments") view=Segments ssr=SsrMode::Async />
                     <Route path=path!("/topics") view=Topics ssr=SsrMode::Async />
+                    <Route path=path!("/suppressions") view=Suppressions ssr=SsrMode::Async />
                     <Route path=path!("/attributes") view=Attributes ssr=SsrMode::Async />
                     <Route path=path!("/messages") view=Messages ssr=SsrMode::Async />
                     <Route path=path!("/messages/:key") view=Message ssr=SsrMode::Async />

@@ -14,10 +14,12 @@ use serde::{Deserialize, Serialize};
 mod approval;
 mod audience;
 mod start;
+mod why;
 
 pub use approval::Approval;
 pub use audience::{Audience, EXCLUDED_MAX, Exclusions, audience_filter};
 pub use start::{Listed, Start};
+pub use why::{Place, Why};
 
 words! {
     /// Where a campaign stands.

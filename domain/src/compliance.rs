@@ -11,6 +11,10 @@ use crate::{
 use chrono::{DateTime, Duration, Utc};
 use serde::{Deserialize, Serialize};
 
+mod steps;
+
+pub use steps::{Answer, Step, steps};
+
 words! {
     /// A gate, in the order they are asked (DELIVERY.md, Decisions).
     Gate {
@@ -40,6 +44,27 @@ words! {
         Rate = "rate", "Rate limit";
         /// The provider asked to wait, or did not process the request.
         Provider = "provider", "Provider asked to wait";
+    }
+}
+
+impl Gate {
+    /// What it looks at, as the name of a line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Campaign => "Campaign",
+            Self::Suppression => "Suppression list",
+            Self::Consent => "Consent",
+            Self::Topic => "Topic",
+            Self::Address => "Address",
+            Self::Window => "WhatsApp window",
+            Self::Content => "Content",
+            Self::Frequency => "Frequency cap",
+            Self::Schedule => "Time of day",
+            Self::QuietHours => "Quiet hours",
+            Self::Sender => "Sender",
+            Self::Rate => "Rate",
+            Self::Provider => "Provider",
+        }
     }
 }
 
@@ -132,76 +157,85 @@ pub enum Verdict {
 
 /// Asks the gates in their order; the first that does not pass decides.
 pub fn decide(facts: &Facts<'_>, now: DateTime<Utc>) -> Verdict {
-    let skip = |gate, fact: String| Verdict::Skip { gate, fact };
-    if facts.campaign != CampaignStatus::Running {
-        return Verdict::Defer {
-            gate: Gate::Campaign,
-            fact: format!("the campaign is {}", facts.campaign),
-            until: None,
-        };
-    }
-    if let Some(why) = facts.suppressed {
-        return skip(Gate::Suppression, why.to_owned());
-    }
-    match facts.consent {
-        ConsentState::OptedIn => {}
-        ConsentState::OptedOut => return skip(Gate::Consent, format!("opted out of {}", facts.channel)),
-        ConsentState::None => return skip(Gate::Consent, format!("never agreed to {}", facts.channel)),
-    }
-    if let Some((name, kind, choice)) = facts.topic
-        && !reaches(kind, choice)
-    {
-        let why = if choice.is_some() { "left" } else { "never subscribed to" };
-        return skip(Gate::Topic, format!("{why} \"{name}\""));
-    }
-    if !facts.has_address {
-        return skip(Gate::Address, format!("no address for {}", facts.channel));
-    }
-    if facts.channel == Channel::Whatsapp && facts.content == Content::FreeForm {
-        match facts.last_inbound_at {
-            Some(at) if now < at + WHATSAPP_WINDOW => {}
-            Some(at) => {
-                return skip(Gate::Window, format!("last wrote {}, more than 24 hours ago", at.format("%F %R UTC")));
-            }
-            None => return skip(Gate::Window, "never wrote to this sender; a template is needed".to_owned()),
-        }
-    }
-    if let Some(variable) = facts.missing_variable {
-        return skip(Gate::Content, format!("\"{variable}\" has no value"));
-    }
-    if let Some(why) = facts.over_cap {
-        return skip(Gate::Frequency, why.to_owned());
-    }
-    if let Some((at, zone)) = facts.time_of_day
-        && now < at
-    {
-        return Verdict::Defer {
-            gate: Gate::Schedule,
-            fact: format!("the campaign's time of day comes later in {zone}"),
-            until: Some(at),
-        };
-    }
-    let until = match &facts.quiet {
+    let stopped = ORDER.iter().find_map(|gate| ask(*gate, facts, now));
+    stopped.unwrap_or(Verdict::Send { until: closes(facts) })
+}
+
+/// The gates that a claim asks, in their order. The others (rate, provider) answer after it.
+const ORDER: [Gate; 11] = [
+    Gate::Campaign,
+    Gate::Suppression,
+    Gate::Consent,
+    Gate::Topic,
+    Gate::Address,
+    Gate::Window,
+    Gate::Content,
+    Gate::Frequency,
+    Gate::Schedule,
+    Gate::QuietHours,
+    Gate::Sender,
+];
+
+/// When the person's allowed window ends: now, if it has not begun.
+const fn closes(facts: &Facts<'_>) -> DateTime<Utc> {
+    match &facts.quiet {
         Quiet::Open { until } => *until,
-        Quiet::Closed { next, rule } => {
-            return Verdict::Defer { gate: Gate::QuietHours, fact: rule.clone(), until: Some(*next) };
-        }
-    };
-    if let Some(why) = facts.sender_stopped {
-        return Verdict::Defer { gate: Gate::Sender, fact: why.to_owned(), until: None };
+        Quiet::Closed { next, .. } => *next,
     }
-    Verdict::Send { until }
+}
+
+/// What one gate says; `None` if it lets the message pass.
+fn ask(gate: Gate, facts: &Facts<'_>, now: DateTime<Utc>) -> Option<Verdict> {
+    let skip = |fact: String| Some(Verdict::Skip { gate, fact });
+    let defer = |fact: String, until| Some(Verdict::Defer { gate, fact, until });
+    match gate {
+        Gate::Campaign if facts.campaign != CampaignStatus::Running => {
+            defer(format!("the campaign is {}", facts.campaign), None)
+        }
+        Gate::Suppression => facts.suppressed.and_then(|why| skip(why.to_owned())),
+        Gate::Consent => match facts.consent {
+            ConsentState::OptedIn => None,
+            ConsentState::OptedOut => skip(format!("opted out of {}", facts.channel)),
+            ConsentState::None => skip(format!("never agreed to {}", facts.channel)),
+        },
+        Gate::Topic => {
+            let (name, kind, choice) = facts.topic?;
+            let why = if choice.is_some() { "left" } else { "never subscribed to" };
+            if reaches(kind, choice) { None } else { skip(format!("{why} \"{name}\"")) }
+        }
+        Gate::Address if !facts.has_address => skip(format!("no address for {}", facts.channel)),
+        Gate::Window if facts.channel == Channel::Whatsapp && facts.content == Content::FreeForm => {
+            match facts.last_inbound_at {
+                Some(at) if now < at + WHATSAPP_WINDOW => None,
+                Some(at) => skip(format!("last wrote {}, more than 24 hours ago", at.format("%F %R UTC"))),
+                None => skip("never wrote to this sender; a template is needed".to_owned()),
+            }
+        }
+        Gate::Content => facts.missing_variable.and_then(|variable| skip(format!("\"{variable}\" has no value"))),
+        Gate::Frequency => facts.over_cap.and_then(|why| skip(why.to_owned())),
+        Gate::Schedule => {
+            let (at, zone) = facts.time_of_day?;
+            let later = now < at;
+            if later { defer(format!("the campaign's time of day comes later in {zone}"), Some(at)) } else { None }
+        }
+        Gate::QuietHours => match &facts.quiet {
+            Quiet::Open { .. } => None,
+            Quiet::Closed { next, rule } => defer(rule.clone(), Some(*next)),
+        },
+        Gate::Sender => facts.sender_stopped.and_then(|why| defer(why.to_owned(), None)),
+        Gate::Campaign | Gate::Address | Gate::Window | Gate::Rate | Gate::Provider => None,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn now() -> DateTime<Utc> {
+    pub(super) fn now() -> DateTime<Utc> {
         DateTime::from_timestamp(1_780_000_000, 0).expect("a fixed instant")
     }
 
-    fn fine() -> Facts<'static> {
+    pub(super) fn fine() -> Facts<'static> {
         Facts {
             campaign: CampaignStatus::Running,
             suppressed: None,

@@ -32,6 +32,7 @@ pub mod retry;
 pub mod segment;
 pub mod sender;
 pub mod sms;
+pub mod suppression;
 pub mod template;
 pub mod test_send;
 pub mod topic;

@@ -39,6 +39,8 @@ words! {
         ConsentWrite = "consent.write", "Change consent";
         /// Import users.
         ImportWrite = "import.write", "Import users";
+        /// Take addresses off the suppression list.
+        SuppressionLift = "suppression.lift", "Take addresses off the suppression list";
         /// See topics, segments, templates and senders.
         ContentRead = "content.read", "See topics, segments, templates and senders";
         /// Change topics, segments and templates.
@@ -86,7 +88,7 @@ pub const fn may(role: Role, operation: Operation) -> bool {
         }
         CampaignLaunch | DeliveryStop | MessageReview | TestSend => Role::Marketer,
         CampaignApprove => Role::Approver,
-        SettingWrite | SenderWrite | AuditRead | OperatorWrite => Role::Admin,
+        SettingWrite | SuppressionLift | SenderWrite | AuditRead | OperatorWrite => Role::Admin,
     };
     role as u8 >= least as u8
 }

@@ -39,6 +39,9 @@ pub struct User {
     pub attributes: Map<String, Value>,
     /// Consent per channel.
     pub consents: Vec<ConsentView>,
+    /// Whom this row was merged into: that person goes on, and this row keeps its history.
+    #[serde(default)]
+    pub merged_into: Option<UserId>,
     /// When the person was first known.
     pub created_at: DateTime<Utc>,
     /// When the row last changed.
@@ -123,6 +126,8 @@ pub enum TimelineKind {
     Inbound,
     /// An operator changed something.
     Edited,
+    /// An import entered or changed the person.
+    Imported,
 }
 
 /// Which import a person came from.

@@ -4,11 +4,13 @@ mod approvals;
 mod checks;
 mod progress;
 mod rows;
+mod why;
 
 pub use approvals::{approval_required, approve, decline, propose, require_approval};
 pub use checks::preview;
 pub(crate) use progress::read_progress;
 pub(crate) use rows::{CampaignRecord, load, load_for_update};
+pub use why::why;
 
 use crate::{
     Doorbell, Engine, Error, Result,

@@ -21,7 +21,12 @@ pub use gates::rehearse;
 use crate::{Engine, Result, kill_switch::Glance, rate_limit::Key, sweep};
 use claim::Pick;
 use context::Context;
-use domain::{ids::CampaignId, rate::Grant};
+use domain::{
+    campaign::{CampaignForm, CampaignStatus},
+    compliance::Step,
+    ids::{CampaignId, UserId},
+    rate::Grant,
+};
 use pace::Pace;
 use std::{
     collections::HashSet,
@@ -29,6 +34,25 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::{sync::Semaphore, task::JoinSet};
+
+/// What every gate says of one person now, for a campaign that stands so: of its pinned template once it was launched,
+/// else of the form.
+///
+/// # Errors
+/// [`crate::Error::Invalid`] for a form without sender or template.
+pub(crate) async fn steps(
+    engine: &Engine,
+    id: CampaignId,
+    form: &CampaignForm,
+    status: CampaignStatus,
+    user: UserId,
+) -> Result<Vec<Step>> {
+    let context = match Context::of_campaign(engine, id).await? {
+        Some(context) => context,
+        None => Context::of_form(engine, form).await?,
+    };
+    gates::steps_of(engine, &context, status, user).await
+}
 
 /// What this process is sending now. Cheap to clone.
 #[derive(Clone)]

@@ -20,7 +20,7 @@ use crate::{
 use domain::{
     campaign::{self, CampaignStatus},
     ids::{MessageKey, TemplateId},
-    message::{Event, Exchange, MessageDetail, flags, transition},
+    message::{Event, Exchange, MessageDetail, MessageRow, flags, transition},
     operator::Operation,
 };
 use rows::Record;
@@ -51,6 +51,15 @@ pub async fn get(engine: &Engine, actor: &Actor, key: MessageKey) -> Result<Mess
     let duplicate = record.flags & flags::DUPLICATE != 0;
     let row = rows::views(conn, vec![record]).await?.pop().ok_or(Error::NotFound { what: "message" })?;
     Ok(MessageDetail { row, provider_sid, text, conflict, duplicate, history, decisions, exchanges })
+}
+
+/// One message as lists show it.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub(crate) async fn row<C: ConnectionTrait>(conn: &C, key: MessageKey) -> Result<Option<MessageRow>> {
+    let record = rows::load(conn, key).await?;
+    Ok(rows::views(conn, record.into_iter().collect()).await?.pop())
 }
 
 /// The text of the newest request to send.

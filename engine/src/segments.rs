@@ -165,11 +165,19 @@ pub async fn explain(engine: &Engine, actor: &Actor, text: &str, user: UserId) -
     authorize(Operation::UserRead, actor)?;
     let conn = engine.db.read();
     let filter = checked(conn, text, "filter").await?;
-    let facts = facts::of_user(conn, user).await?;
+    explain_filter(engine, &filter, user).await
+}
+
+/// Whether a person matches a filter that was read before, and what each condition says of them now.
+///
+/// # Errors
+/// [`Error::NotFound`] for someone who is not there.
+pub(crate) async fn explain_filter(engine: &Engine, filter: &Filter, user: UserId) -> Result<SegmentMatch> {
+    let facts = facts::of_user(engine.db.read(), user).await?;
     let now = engine.clock.now();
     Ok(SegmentMatch {
-        matches: filter::evaluate(&filter, &facts, now),
-        conditions: filter::explain(&filter, &facts, now),
+        matches: filter::evaluate(filter, &facts, now),
+        conditions: filter::explain(filter, &facts, now),
     })
 }
 

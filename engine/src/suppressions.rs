@@ -1,18 +1,161 @@
 //! Addresses that are not messaged again, whoever they belong to: kept as keyed hashes, so that the list names nobody.
 
 use crate::{
-    Engine, Result, cells,
+    Engine, Error, Result,
+    actor::{Actor, authorize},
+    audit::{self, Act},
+    cells,
     db::{self, Kind, Rows},
     settings, values,
 };
-use domain::phone::Channel;
+use chrono::{DateTime, Utc};
+use domain::{
+    operator::Operation,
+    page::{Page, PageRequest},
+    phone::{Channel, Phone},
+    suppression::Suppression,
+};
 use hmac::{Hmac, KeyInit, Mac};
 use rand::RngCore;
 use sea_orm::{ConnectionTrait, FromQueryResult};
+use serde_json::json;
 use sha2::Sha256;
 use std::collections::HashMap;
 
 const KEY: &str = "suppression_key";
+/// The longest reason, in characters.
+const REASON_MAX_CHARS: usize = 200;
+
+/// One page of the list, newest first.
+///
+/// # Errors
+/// [`Error::Invalid`] for a cursor that is none, [`Error::Forbidden`].
+pub async fn list(engine: &Engine, actor: &Actor, page: &PageRequest) -> Result<Page<Suppression>> {
+    authorize(Operation::UserRead, actor)?;
+    let (before, below) = match &page.after {
+        Some(cursor) => place(cursor).ok_or_else(|| Error::invalid("after", "this is not a cursor"))?,
+        None => (FAR, String::new()),
+    };
+    let rows: Vec<Listed> = db::all(
+        engine.db.read(),
+        "SELECT hash, channel, reason, at FROM suppressions WHERE at < $1 OR (at = $1 AND hash < $2)
+         ORDER BY at DESC, hash DESC LIMIT $3",
+        values![before, below, i64::from(page.limit()) + 1],
+    )
+    .await?;
+    let cursor = |row: &Listed| format!("{}_{}", row.at.timestamp_micros(), row.hash);
+    let page = Page::cut(rows, page.limit(), cursor);
+    let rows = page.rows.into_iter().map(Listed::entry).collect::<Result<_>>()?;
+    Ok(Page { rows, next: page.next })
+}
+
+/// Later than any entry, and as long a text as one: SQLite compares instants as texts.
+const FAR: DateTime<Utc> = DateTime::from_timestamp(253_370_764_800, 0).expect("the year 9999");
+
+fn place(cursor: &str) -> Option<(DateTime<Utc>, String)> {
+    let (at, hash) = cursor.split_once('_')?;
+    Some((DateTime::from_timestamp_micros(at.parse().ok()?)?, hash.to_owned()))
+}
+
+#[derive(FromQueryResult)]
+struct Listed {
+    hash: String,
+    channel: String,
+    reason: String,
+    at: DateTime<Utc>,
+}
+
+impl Listed {
+    fn entry(self) -> Result<Suppression> {
+        Ok(Suppression {
+            hash: self.hash,
+            channel: self.channel.parse().map_err(Error::internal)?,
+            reason: self.reason,
+            at: self.at,
+        })
+    }
+}
+
+/// What the list holds of a number, on every channel.
+///
+/// # Errors
+/// [`Error::Invalid`] for what is no number, [`Error::Forbidden`].
+pub async fn look_up(engine: &Engine, actor: &Actor, number: &str) -> Result<Vec<Suppression>> {
+    authorize(Operation::UserRead, actor)?;
+    let phone = read(number)?;
+    let conn = engine.db.read();
+    let key = key(engine, conn).await?;
+    let mut found = Vec::new();
+    for channel in Channel::ALL {
+        let sql = "SELECT hash, channel, reason, at FROM suppressions WHERE hash = $1";
+        let row: Option<Listed> = db::one(conn, sql, values![hash(&key, *channel, &address(*channel, &phone))]).await?;
+        found.extend(row.map(Listed::entry).transpose()?);
+    }
+    Ok(found)
+}
+
+/// Puts a number on the list, on every channel: no campaign, import or integration messages it any more.
+///
+/// # Errors
+/// [`Error::Invalid`] by field, [`Error::Forbidden`].
+pub async fn suppress(engine: &Engine, actor: &Actor, number: &str, reason: &str) -> Result<Vec<Suppression>> {
+    authorize(Operation::ConsentWrite, actor)?;
+    let phone = read(number)?;
+    let reason = checked(reason)?;
+    let tx = engine.db.begin().await?;
+    for channel in Channel::ALL {
+        add(engine, &tx, *channel, &address(*channel, &phone), reason).await?;
+    }
+    // The audit log names the entry, not the number.
+    let key = key(engine, &tx).await?;
+    let target = format!("suppression:{}", hash(&key, Channel::Sms, &address(Channel::Sms, &phone)));
+    let act = Act { action: "suppression.add", target, after: Some(json!({ "reason": reason })), ..Act::default() };
+    audit::record(engine, &tx, actor, act).await?;
+    tx.commit().await?;
+    look_up(engine, actor, number).await
+}
+
+/// Takes an entry off the list. Consent is as it was: this alone makes nobody receive anything.
+///
+/// # Errors
+/// [`Error::Invalid`] without a reason, [`Error::NotFound`], [`Error::Forbidden`].
+pub async fn lift(engine: &Engine, actor: &Actor, hash: &str, reason: &str) -> Result<()> {
+    authorize(Operation::SuppressionLift, actor)?;
+    let reason = checked(reason)?;
+    let tx = engine.db.begin().await?;
+    let sql = format!("SELECT hash, channel, reason, at FROM suppressions WHERE hash = $1{}", db::lock(&tx));
+    let before: Listed = db::one(&tx, &sql, values![hash]).await?.ok_or(Error::NotFound { what: "suppression" })?;
+    db::exec(&tx, "DELETE FROM suppressions WHERE hash = $1", values![hash]).await?;
+    let act = Act {
+        action: "suppression.lift",
+        target: format!("suppression:{hash}"),
+        before: Some(json!({ "channel": before.channel, "reason": before.reason, "at": before.at })),
+        after: Some(json!({ "reason": reason })),
+    };
+    audit::record(engine, &tx, actor, act).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+fn read(number: &str) -> Result<Phone> {
+    Phone::parse_e164(number.trim()).map_err(|error| Error::invalid("number", error.to_string()))
+}
+
+fn checked(reason: &str) -> Result<&str> {
+    let reason = reason.trim();
+    if reason.is_empty() || reason.chars().count() > REASON_MAX_CHARS {
+        return Err(Error::invalid("reason", format!("say why, in 1 to {REASON_MAX_CHARS} characters")));
+    }
+    Ok(reason)
+}
+
+/// The address as the provider takes it: what is hashed.
+fn address(channel: Channel, phone: &Phone) -> String {
+    match channel {
+        Channel::Sms => phone.to_string(),
+        Channel::Whatsapp => format!("whatsapp:{phone}"),
+    }
+}
 
 /// The key of the hashes. It is made once and kept in the settings: without it the list cannot be matched.
 ///
@@ -20,12 +163,12 @@ const KEY: &str = "suppression_key";
 /// [`crate::Error::Unavailable`] when the database is away.
 async fn key<C: ConnectionTrait>(engine: &Engine, conn: &C) -> Result<Vec<u8>> {
     if let Some(text) = settings::get::<String, _>(conn, KEY).await? {
-        return hex::decode(text).map_err(crate::Error::internal);
+        return hex::decode(text).map_err(Error::internal);
     }
     let mut fresh = [0u8; 32];
     rand::rng().fill_bytes(&mut fresh);
     let text: String = settings::get_or_put(engine, conn, KEY, &hex::encode(fresh)).await?;
-    hex::decode(text).map_err(crate::Error::internal)
+    hex::decode(text).map_err(Error::internal)
 }
 
 fn hash(key: &[u8], channel: Channel, address: &str) -> String {

@@ -68,14 +68,7 @@ pub async fn list(engine: &Engine, actor: &Actor) -> Result<Vec<Topic>> {
 /// [`Error::Invalid`] by field, [`Error::Conflict`] when the keyword is taken, [`Error::Forbidden`].
 pub async fn create(engine: &Engine, actor: &Actor, form: &TopicForm) -> Result<Topic> {
     authorize(Operation::ContentWrite, actor)?;
-    let key = form.key.trim().to_ascii_lowercase();
-    let name = form.name.trim();
-    if !valid_key(&key) {
-        return Err(Error::invalid("key", "a keyword is 1 to 34 letters (a to z) and digits"));
-    }
-    if name.is_empty() || name.chars().count() > NAME_MAX_CHARS {
-        return Err(Error::invalid("name", format!("a name has 1 to {NAME_MAX_CHARS} characters")));
-    }
+    let (key, name) = checked(form)?;
     let tx = engine.db.begin().await?;
     let count = db::scalar::<i64, _>(&tx, "SELECT count(*) AS value FROM topics", Vec::new()).await?;
     if count.is_some_and(|count| count.unsigned_abs() >= TOPICS_MAX) {
@@ -87,7 +80,7 @@ pub async fn create(engine: &Engine, actor: &Actor, form: &TopicForm) -> Result<
     let row = topic::ActiveModel {
         id: Set(engine.clock.new_id()),
         key: Set(key),
-        name: Set(name.to_owned()),
+        name: Set(name),
         kind: Set(form.kind.to_string()),
         created_at: Set(engine.clock.now()),
     };
@@ -97,6 +90,88 @@ pub async fn create(engine: &Engine, actor: &Actor, form: &TopicForm) -> Result<
     audit::record(engine, &tx, actor, act).await?;
     tx.commit().await?;
     row.try_into()
+}
+
+/// Keyword and name of a form, cleaned.
+fn checked(form: &TopicForm) -> Result<(String, String)> {
+    let key = form.key.trim().to_ascii_lowercase();
+    let name = form.name.trim();
+    if !valid_key(&key) {
+        return Err(Error::invalid("key", "a keyword is 1 to 34 letters (a to z) and digits"));
+    }
+    if name.is_empty() || name.chars().count() > NAME_MAX_CHARS {
+        return Err(Error::invalid("name", format!("a name has 1 to {NAME_MAX_CHARS} characters")));
+    }
+    Ok((key, name.to_owned()))
+}
+
+/// Changes a topic's name and whom it reaches. The keyword stays: people have written it, filters name it, and the ledger
+/// quotes it.
+///
+/// # Errors
+/// [`Error::Invalid`] by field, [`Error::NotFound`], [`Error::Forbidden`].
+pub async fn update(engine: &Engine, actor: &Actor, id: TopicId, form: &TopicForm) -> Result<Topic> {
+    authorize(Operation::ContentWrite, actor)?;
+    let (key, name) = checked(form)?;
+    let tx = engine.db.begin().await?;
+    let before = load(&tx, id).await?;
+    if key != before.key {
+        return Err(Error::invalid("key", "people know this keyword: make a topic of its own for another"));
+    }
+    db::exec(
+        &tx,
+        "UPDATE topics SET name = $2, kind = $3 WHERE id = $1",
+        values![id.0, name.as_str(), form.kind.as_str()],
+    )
+    .await?;
+    let act = Act {
+        action: "topic.update",
+        target: format!("topic:{id}"),
+        before: Some(json!({ "name": before.name, "kind": before.kind })),
+        after: Some(json!({ "name": name, "kind": form.kind })),
+    };
+    audit::record(engine, &tx, actor, act).await?;
+    tx.commit().await?;
+    let topics = list(engine, actor).await?;
+    topics.into_iter().find(|topic| topic.id == id).ok_or(Error::NotFound { what: "topic" })
+}
+
+/// Deletes a topic that nothing needs: no campaign is on it, no segment names it, and nobody chose on it. A choice is part of what a person
+/// said, and outlives nobody's wish to tidy up.
+///
+/// # Errors
+/// [`Error::Conflict`] with what needs it, [`Error::NotFound`], [`Error::Forbidden`].
+pub async fn delete(engine: &Engine, actor: &Actor, id: TopicId) -> Result<()> {
+    authorize(Operation::ContentWrite, actor)?;
+    let tx = engine.db.begin().await?;
+    let before = load(&tx, id).await?;
+    let campaign = "SELECT name AS value FROM campaigns WHERE topic_id = $1 LIMIT 1";
+    if let Some(name) = db::scalar::<String, _>(&tx, campaign, values![id.0]).await? {
+        return Err(Error::conflict(format!("the campaign \"{name}\" is on this topic")));
+    }
+    let segment = format!("SELECT name AS value FROM segments WHERE {} LIMIT 1", db::contains(&tx, "filter", 1));
+    let named = format!("\"{}\"", before.key);
+    if let Some(name) = db::scalar::<String, _>(&tx, &segment, values![named]).await? {
+        return Err(Error::conflict(format!("the segment \"{name}\" names this topic")));
+    }
+    let chosen = "SELECT 1 AS value FROM consent_events WHERE topic_id = $1 LIMIT 1";
+    if db::scalar::<i32, _>(&tx, chosen, values![id.0]).await?.is_some() {
+        return Err(Error::conflict("people chose on this topic, and what they said is kept"));
+    }
+    db::exec(&tx, "DELETE FROM topics WHERE id = $1", values![id.0]).await?;
+    let act = Act {
+        action: "topic.delete",
+        target: format!("topic:{id}"),
+        before: Some(json!({ "key": before.key, "name": before.name, "kind": before.kind })),
+        after: None,
+    };
+    audit::record(engine, &tx, actor, act).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+async fn load<C: ConnectionTrait>(conn: &C, id: TopicId) -> Result<topic::Model> {
+    topic::Entity::find_by_id(id.0).one(conn).await?.ok_or(Error::NotFound { what: "topic" })
 }
 
 /// The topic with this keyword, in lower case.

@@ -23,6 +23,7 @@ mod m20261126_000047_test_people;
 mod m20261126_000048_locales;
 mod m20261126_000049_frequency_caps;
 mod m20261126_000050_forecasts;
+mod m20261127_000021_suppression_order;
 
 /// Applies and reverts the migrations.
 pub struct Migrator;
@@ -48,6 +49,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261126_000048_locales::Migration),
             Box::new(m20261126_000049_frequency_caps::Migration),
             Box::new(m20261126_000050_forecasts::Migration),
+            Box::new(m20261127_000021_suppression_order::Migration),
         ]
     }
 }

@@ -5,7 +5,7 @@ use super::Failure;
 use super::caller;
 use domain::{
     campaign::{self, Campaign, CampaignForm, CampaignRow, Listed, Start},
-    ids::CampaignId,
+    ids::{CampaignId, UserId},
     page::{Page, PageRequest},
 };
 use leptos::{prelude::*, server_fn::codec::Json};
@@ -127,4 +127,11 @@ pub async fn approve(id: CampaignId) -> Result<Campaign, Failure> {
 pub async fn decline(id: CampaignId, reason: String) -> Result<Campaign, Failure> {
     let (engine, actor) = caller()?;
     Ok(engine::campaigns::decline(&engine, &actor, id, &reason).await?)
+}
+
+/// Why a person gets a campaign's message, or why not.
+#[server(prefix = "/ui/fn", endpoint = "campaigns/why", input = Json)]
+pub async fn why(id: CampaignId, user: UserId) -> Result<campaign::Why, Failure> {
+    let (engine, actor) = caller()?;
+    Ok(engine::campaigns::why(&engine, &actor, id, user).await?)
 }

@@ -1,7 +1,8 @@
 //! Statuses: a mark and a word, so that colour never speaks alone.
 
 use domain::{
-    campaign::CampaignStatus, consent::ConsentState, import::ImportStatus, inbound::InboundKind, message::State,
+    campaign::CampaignStatus, compliance::Answer, consent::ConsentState, import::ImportStatus, inbound::InboundKind,
+    message::State,
 };
 use leptos::prelude::*;
 
@@ -61,6 +62,20 @@ impl Status for CampaignStatus {
             Self::Paused | Self::Held => Tone::Warn,
             Self::Completed => Tone::Ok,
             Self::Canceled => Tone::Fail,
+        }
+    }
+
+    fn word(&self) -> &'static str {
+        self.label()
+    }
+}
+
+impl Status for Answer {
+    fn tone(&self) -> Tone {
+        match self {
+            Self::Passes => Tone::Ok,
+            Self::Waits => Tone::Wait,
+            Self::Stops => Tone::Fail,
         }
     }
 

@@ -34,7 +34,7 @@ const fn place(
 }
 
 /// The navigation, in its order.
-pub const PLACES: [Place; 15] = [
+pub const PLACES: [Place; 16] = [
     place("/", "Overview", 'o', icon::OVERVIEW, None),
     place("/campaigns", "Campaigns", 'c', icon::CAMPAIGNS, None),
     place("/templates", "Templates", 't', icon::TEMPLATES, None),
@@ -43,6 +43,7 @@ pub const PLACES: [Place; 15] = [
     place("/users", "Users", 'u', icon::USERS, None),
     place("/segments", "Segments", 's', icon::SEGMENTS, None),
     place("/topics", "Topics", 'b', icon::TOPICS, None),
+    place("/suppressions", "Suppressions", 'x', icon::SUPPRESSIONS, None),
     place("/attributes", "Attributes", 'd', icon::ATTRIBUTES, None),
     place("/import", "Import", 'p', icon::IMPORT, Some(Operation::ImportWrite)),
     place("/phones", "Phones", 'h', icon::PHONES, Some(Operation::SimulatorUse)),

@@ -33,6 +33,8 @@ pub const USERS: &str = "M8 8a2.75 2.75 0 1 0 0-5.5A2.75 2.75 0 0 0 8 8zM2.5 14c
 pub const SEGMENTS: &str = "M8 2a6 6 0 1 0 6 6H8zM10.5 2.5a6 6 0 0 1 3 3h-3z";
 /// A label.
 pub const TOPICS: &str = "M2 2h6l6 6-6 6-6-6zM5 5h.01";
+/// A circle with a bar through it.
+pub const SUPPRESSIONS: &str = "M8 2a6 6 0 1 0 0 12A6 6 0 0 0 8 2zM3.8 3.8l8.4 8.4";
 /// Lines beside dots.
 pub const ATTRIBUTES: &str = "M6 4h8M6 8h8M6 12h8M2.5 4h.01M2.5 8h.01M2.5 12h.01";
 /// An arrow into a tray.

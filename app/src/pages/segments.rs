@@ -201,18 +201,9 @@ fn Matching(filter: RwSignal<String>) -> impl IntoView {
             }
             Ok((label, Some(found))) => {
                 let verdict = if found.matches { "matches" } else { "does not match" };
-                let condition = |one: domain::filter::Explanation| {
-                    view! {
-                        <li>
-                            {if one.holds { "✓ " } else { "✗ " }} <code>{one.text}</code>
-                            {if one.holds { " holds" } else { " does not hold" }}
-                            {one.decides.then_some(", and decides it")}
-                        </li>
-                    }
-                };
                 view! {
                     <p class="font-semibold">{format!("{label} {verdict}.")}</p>
-                    <ul>{found.conditions.into_iter().map(condition).collect_view()}</ul>
+                    <Matched found />
                 }
                 .into_any()
             }

@@ -4,6 +4,7 @@ mod acts;
 mod consent;
 mod history;
 mod test_mark;
+mod why;
 
 use super::users::{Identity, number_or_id, plain};
 use crate::{
@@ -21,9 +22,13 @@ use domain::{
 };
 use history::{Ledger, Messages, Timeline};
 use leptos::prelude::*;
-use leptos_router::hooks::{use_params_map, use_query_map};
+use leptos_router::{
+    components::A,
+    hooks::{use_params_map, use_query_map},
+};
 use serde_json::{Map, Value};
 use test_mark::TestMark;
+use why::WhyOrWhyNot;
 
 /// The page of a user.
 #[component]
@@ -69,6 +74,7 @@ pub fn User() -> impl IntoView {
 #[component]
 fn Detail(detail: UserDetail, refetch: Callback<()>) -> impl IntoView {
     let UserDetail { user, possible_zones, subscriptions, declared, ledger, messages, timeline } = detail;
+    let user_id = user.id;
     let query = use_query_map();
     let tab = Memo::new(move |_| query.read().get("tab").unwrap_or_default());
     let base = format!("/users/{}", user.id);
@@ -76,20 +82,31 @@ fn Detail(detail: UserDetail, refetch: Callback<()>) -> impl IntoView {
         (base.clone(), "Timeline".to_owned()),
         (format!("{base}?tab=messages"), "Messages".to_owned()),
         (format!("{base}?tab=consent"), "Consent ledger".to_owned()),
+        (format!("{base}?tab=why"), "Why, or why not".to_owned()),
     ];
     let current = {
         let base = base.clone();
         Signal::derive(move || match tab.get().as_str() {
-            tab @ ("messages" | "consent") => format!("{base}?tab={tab}"),
+            tab @ ("messages" | "consent" | "why") => format!("{base}?tab={tab}"),
             _ => base.clone(),
         })
     };
     let open = move || match tab.get().as_str() {
         "messages" => view! { <Messages messages=messages.clone() /> }.into_any(),
         "consent" => view! { <Ledger ledger=ledger.clone() /> }.into_any(),
+        "why" => view! { <WhyOrWhyNot user=user_id /> }.into_any(),
         _ => view! { <Timeline timeline=timeline.clone() /> }.into_any(),
     };
+    let merged = user.merged_into.map(|into| {
+        view! {
+            <p class="note note-warn">
+                "This row was merged into another person, who goes on. Its own history stands here. "
+                <A href=format!("/users/{into}")>"Open that person"</A>
+            </p>
+        }
+    });
     view! {
+        {merged}
         <div class="grid-2">
             <IdentityCard user=user.clone() possible_zones declared refetch />
             <div class="stack">

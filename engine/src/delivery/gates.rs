@@ -12,7 +12,7 @@ use crate::{
 use chrono::{DateTime, Duration, NaiveDateTime, Utc};
 use domain::{
     campaign::{CampaignForm, CampaignStatus, PreviewSample},
-    compliance::{Facts, Gate, Quiet, Verdict, decide},
+    compliance::{Facts, Gate, Quiet, Step, Verdict, decide, steps},
     consent::ConsentState,
     ids::UserId,
     phone::{Channel, Phone},
@@ -81,6 +81,21 @@ pub(super) async fn judge<C: ConnectionTrait>(
     hold: Hold,
     now: DateTime<Utc>,
 ) -> Result<HashMap<UserId, Judged>> {
+    judge_and_tell(engine, conn, context, status, users, hold, now, None).await
+}
+
+/// As [`judge`]; `told` takes what each gate says of each person.
+#[expect(clippy::too_many_arguments, reason = "the facts of a judgement, each of which its callers have in hand")]
+async fn judge_and_tell<C: ConnectionTrait>(
+    engine: &Engine,
+    conn: &C,
+    context: &Context,
+    status: CampaignStatus,
+    users: &[UserId],
+    hold: Hold,
+    now: DateTime<Utc>,
+    mut told: Option<&mut Vec<Step>>,
+) -> Result<HashMap<UserId, Judged>> {
     let consents = read_consents(conn, context.channel, users, hold).await?;
     let rows = read_users(conn, context, users).await?;
     let addresses: Vec<String> = rows.iter().filter_map(|row| address(row, context.channel)).collect();
@@ -113,6 +128,14 @@ pub(super) async fn judge<C: ConnectionTrait>(
             sender_stopped: (!context.sender_enabled).then_some("the sender is switched off"),
         };
         let verdict = hold_near_the_end(engine, decide(&facts, now), context, &row, now);
+        if let Some(told) = told.as_deref_mut() {
+            let last_word = Step::of(&verdict);
+            // The end of the allowed window is looked at after the gates; what it says takes the place of the gate's word.
+            told.extend(steps(&facts, now).into_iter().map(|step| match &last_word {
+                Some(word) if word.gate == step.gate => word.clone(),
+                _ => step,
+            }));
+        }
         let rendered = rendered.ok();
         let units = rendered.as_ref().map_or(1, |rendered| units(context.channel, rendered));
         let user = UserId(row.id);
@@ -258,6 +281,22 @@ fn hold_near_the_end(
         // Another window begins where this one ends: there is no quiet time to run into.
         Quiet::Open { .. } => Verdict::Send { until },
     }
+}
+
+/// What every gate says of one person now, in the order in which a claim asks them.
+///
+/// # Errors
+/// [`crate::Error::Unavailable`] when the database is away.
+pub(super) async fn steps_of(
+    engine: &Engine,
+    context: &Context,
+    status: CampaignStatus,
+    user: UserId,
+) -> Result<Vec<Step>> {
+    let (conn, now) = (engine.db.read(), engine.clock.now());
+    let mut told = Vec::new();
+    judge_and_tell(engine, conn, context, status, &[user], Hold::Free, now, Some(&mut told)).await?;
+    Ok(told)
 }
 
 /// What the gates and the template would make of these people now: the real code without the provider.

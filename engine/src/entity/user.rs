@@ -38,6 +38,7 @@ impl Model {
             zone: self.zone,
             attributes: serde_json::from_value(self.attributes)?,
             consents,
+            merged_into: self.merged_into.map(UserId),
             created_at: self.created_at,
             updated_at: self.updated_at,
         })

@@ -142,7 +142,7 @@ mod tests {
             (|f| f.body = "{{ name".into(), &["/body"]),
             (|f| f.body = "{{ city }}".into(), &["/body"]),
             (|f| f.content_sid = "HX 1".into(), &["/content_sid"]),
-            (|f| f.content_sid = String::new(), &["/content_variables"]),
+            (|f| f.content_sid = String::new(), &["/content_variables", "/locales/de/content_sid"]),
             (|f| f.channel = Channel::Sms, &["/content_sid", "/locales/de/content_sid"]),
             (|f| drop(f.locales.insert("?".into(), german())), &["/locales/?"]),
             (|f| drop(f.locales.insert("DE".into(), german())), &["/locales/de"]),

@@ -176,6 +176,7 @@ async fn timeline<C: ConnectionTrait>(
     }));
     entries.extend(inbound(conn, user.id).await?);
     entries.extend(edits(conn, user.id).await?);
+    entries.extend(imports(conn, user.id).await?);
     entries.sort_by_key(|entry| std::cmp::Reverse(entry.at));
     entries.truncate(TIMELINE_ROWS);
     Ok(entries)
@@ -260,6 +261,36 @@ async fn edits<C: ConnectionTrait>(conn: &C, id: UserId) -> Result<Vec<TimelineE
             title: format!("{} by {}", title(&row.action), row.actor),
             detail: None,
             link: None,
+        })
+        .collect())
+}
+
+#[derive(FromQueryResult)]
+struct Imported {
+    id: Uuid,
+    file_name: String,
+    line: i64,
+    at: DateTime<Utc>,
+    undone: bool,
+}
+
+/// The imports that entered or changed the person.
+async fn imports<C: ConnectionTrait>(conn: &C, id: UserId) -> Result<Vec<TimelineEntry>> {
+    let rows: Vec<Imported> = db::all(
+        conn,
+        "SELECT i.id, i.file_name, r.line, coalesce(i.finished_at, i.created_at) AS at, i.status = 'undone' AS undone
+         FROM import_rows r JOIN imports i ON i.id = r.import_id WHERE r.user_id = $1 ORDER BY i.id DESC LIMIT $2",
+        values![id.0, MESSAGES_ROWS],
+    )
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| TimelineEntry {
+            at: row.at,
+            kind: TimelineKind::Imported,
+            title: format!("Line {} of {}", row.line, row.file_name),
+            detail: row.undone.then(|| "This import was undone.".to_owned()),
+            link: Some(format!("/import/{}", row.id)),
         })
         .collect())
 }

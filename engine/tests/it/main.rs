@@ -19,6 +19,7 @@ mod overview;
 mod people;
 mod phones;
 mod segments;
+mod suppressions;
 mod templates;
 mod test_sends;
 mod user_lists;

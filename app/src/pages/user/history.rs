@@ -16,6 +16,7 @@ const fn kind_word(kind: TimelineKind) -> &'static str {
         TimelineKind::Outbound => "Sent",
         TimelineKind::Inbound => "Wrote",
         TimelineKind::Edited => "Edited",
+        TimelineKind::Imported => "Imported",
     }
 }
 
