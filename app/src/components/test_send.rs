@@ -79,8 +79,8 @@ fn Choose(tested: Signal<Option<Tested>>, people: Vec<TestPerson>) -> impl IntoV
             </label>
         }
     };
-    let submit = move |event: leptos::ev::SubmitEvent| {
-        event.prevent_default();
+    // No form of its own: the dialog also opens inside the composer's, and forms cannot be nested.
+    let submit = move |_| {
         if let Some((sender, template, topic)) = tested.get_untracked() {
             send.dispatch(TestSendForm { sender, template, topic, people: chosen.get_untracked() });
         }
@@ -105,7 +105,7 @@ fn Choose(tested: Signal<Option<Tested>>, people: Vec<TestPerson>) -> impl IntoV
         })
     };
     view! {
-        <form class="stack" on:submit=submit>
+        <div class="stack">
             <p class="text-muted">
                 "The newest saved version goes out as it would in a campaign: consent, quiet hours and all other gates hold."
             </p>
@@ -121,14 +121,14 @@ fn Choose(tested: Signal<Option<Tested>>, people: Vec<TestPerson>) -> impl IntoV
             <div class="actions">
                 <Button
                     kind=ButtonKind::Primary
-                    submit=true
                     pending=send.pending()
+                    on_click=submit
                     disabled=Signal::derive(move || chosen.read().is_empty())
                 >
                     "Send the test"
                 </Button>
             </div>
-        </form>
+        </div>
     }
     .into_any()
 }

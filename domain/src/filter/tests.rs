@@ -455,3 +455,19 @@ proptest! {
         prop_assert!(check(&filter, &Schema::open()).is_ok());
     }
 }
+
+/// Whatever docs/FILTERS.md shows as a filter is one, and stays what it is when it is printed.
+#[test]
+fn the_examples_of_the_documentation_are_read() {
+    let text = include_str!("../../../docs/FILTERS.md");
+    let blocks = text.split("```filter\n").skip(1).filter_map(|rest| rest.split("```").next()).flat_map(str::lines);
+    let rows =
+        text.lines().skip_while(|line| !line.starts_with("| of")).skip(2).take_while(|line| line.starts_with('|'));
+    let cells = rows.flat_map(|row| row.split('`').skip(1).step_by(2));
+    let examples: Vec<&str> = blocks.chain(cells).collect();
+    assert!(examples.len() > 25, "{examples:?}");
+    for example in examples {
+        let filter = parse(example).unwrap_or_else(|error| panic!("{example}: {error:?}"));
+        assert_eq!(parse(&filter.to_string()), Ok(filter), "{example}");
+    }
+}

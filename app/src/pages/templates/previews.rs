@@ -31,22 +31,30 @@ pub fn Previews(
     });
     let failure: Signal<Option<Failure>> = Signal::derive(move || show.value().get().and_then(Result::err));
     let shown = move || show.value().get().and_then(Result::ok).map(shown);
-    let submit = move |event: leptos::ev::SubmitEvent| {
-        event.prevent_default();
+    let ask = move || {
         show.dispatch((form.get_untracked(), Some(number.get_untracked())));
+    };
+    // No form of its own: it also stands inside the composer's, and forms cannot be nested.
+    let on_enter = move |event: leptos::ev::KeyboardEvent| {
+        if event.key() == "Enter" {
+            event.prevent_default();
+            ask();
+        }
     };
     view! {
         <Card title="Preview">
             <div class="stack">
-                <form class="flex flex-wrap items-end gap-2" on:submit=submit>
-                    <TextInput
-                        label="As the person with the number"
-                        name="preview-number"
-                        kind="tel"
-                        value=number
-                        placeholder="+1 202 555 0143"
-                    />
-                    <Button submit=true pending=show.pending()>
+                <div class="flex flex-wrap items-end gap-2" role="group" aria-label="Preview">
+                    <div on:keydown=on_enter>
+                        <TextInput
+                            label="As the person with the number"
+                            name="preview-number"
+                            kind="tel"
+                            value=number
+                            placeholder="+1 202 555 0143"
+                        />
+                    </div>
+                    <Button pending=show.pending() on_click=move |_| ask()>
                         "Preview"
                     </Button>
                     <Button
@@ -57,7 +65,7 @@ pub fn Previews(
                     >
                         "Preview the worst case"
                     </Button>
-                </form>
+                </div>
                 <FailureNote failure />
                 <div aria-live="polite">{shown}</div>
             </div>
