@@ -1,6 +1,6 @@
 //! How the engine is: what holds sending up, who works, and what waits for a person.
 
-use crate::ids::CampaignId;
+use crate::{breaker::OpenBreaker, ids::CampaignId};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -63,6 +63,8 @@ pub struct Unsure {
 pub struct Health {
     /// The kill switch, if it is on.
     pub stop: Option<Stop>,
+    /// Breakers that are open: the provider's first.
+    pub breakers: Vec<OpenBreaker>,
     /// Processes that were heard of in the last minutes, newest first.
     pub workers: Vec<Worker>,
     /// Messages of running campaigns that are still to be sent.

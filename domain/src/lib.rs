@@ -5,6 +5,7 @@
 
 pub mod attribute;
 pub mod audit;
+pub mod breaker;
 pub mod campaign;
 pub mod command;
 pub mod compliance;

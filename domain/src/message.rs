@@ -237,6 +237,8 @@ pub enum Event {
     Resend,
     /// A person, or the campaign's rule, decided that it was not sent and shall not be.
     Close,
+    /// The provider gave it up for a passing reason: back to the queue, for another attempt.
+    Retry,
     /// A gate said no for good.
     Skip,
     /// Its time ran out.
@@ -273,6 +275,7 @@ pub const fn transition(from: State, event: Event) -> Result<State, Refused> {
         (State::Unknown, Event::GiveToReview) => State::NeedsReview,
         (State::Unknown | State::NeedsReview, Event::Resend) => State::Pending,
         (State::NeedsReview, Event::Close) => State::Expired,
+        (State::Failed | State::Undelivered, Event::Retry) => State::Pending,
         (State::Sending | State::Unknown | State::NeedsReview, Event::Accept(state)) if state.is_providers() => state,
         (_, Event::Report(state)) if state.is_providers() => merge(from, state),
         _ => return Err(Refused { from, event }),
@@ -317,12 +320,22 @@ pub enum Outcome {
     LeaseExpired = 5,
     /// The claim had grown too old to write; given back.
     Stale = 6,
+    /// The provider took it and gave it up for a passing reason; another attempt follows.
+    GivenUp = 7,
 }
 
 impl Outcome {
     /// All outcomes.
-    pub const ALL: [Outcome; 7] =
-        [Self::Open, Self::Accepted, Self::NotSent, Self::Rejected, Self::Unknown, Self::LeaseExpired, Self::Stale];
+    pub const ALL: [Outcome; 8] = [
+        Self::Open,
+        Self::Accepted,
+        Self::NotSent,
+        Self::Rejected,
+        Self::Unknown,
+        Self::LeaseExpired,
+        Self::Stale,
+        Self::GivenUp,
+    ];
 
     /// The code, as stored.
     pub const fn code(self) -> i16 {
@@ -344,6 +357,7 @@ impl Outcome {
             Self::Unknown => "outcome unknown",
             Self::LeaseExpired => "the worker vanished",
             Self::Stale => "given back unsent",
+            Self::GivenUp => "accepted, later given up, and tried again",
         }
     }
 }

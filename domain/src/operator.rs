@@ -156,6 +156,7 @@ mod tests {
             (TestPersonWrite, &[Role::Marketer, Role::Admin]),
             (TestSend, &[Role::Marketer, Role::Approver, Role::Admin]),
             (CampaignApprove, &[Role::Approver, Role::Admin]),
+            (SuppressionLift, &[Role::Admin]),
             (SettingWrite, &[Role::Admin]),
             (SenderWrite, &[Role::Admin]),
             (AuditRead, &[Role::Admin]),

@@ -22,6 +22,13 @@ pub const LATER: Schedule = Schedule { base_ms: 5_000, cap_ms: 600_000, tries_ma
 /// Once or twice later (TWILIO.md 8).
 pub const ONCE_OR_TWICE: Schedule = Schedule { base_ms: 60_000, cap_ms: 600_000, tries_max: 3 };
 
+/// The day's allowance is spent (TWILIO.md 8): once a day, with half a day of jitter so that not everyone comes back at
+/// once.
+pub const NEXT_DAY: Schedule = Schedule { base_ms: 86_400_000, cap_ms: 86_400_000, tries_max: 3 };
+
+/// How long after its launch a campaign's messages are still worth another attempt.
+pub const WANTED_FOR: Duration = Duration::hours(72);
+
 /// How long to wait after this many tries; `None` once they are spent. `random` is in 0..1; `asked` is what the other
 /// side asked for at least, in seconds.
 pub fn next(schedule: Schedule, tries: u32, random: f64, asked: Option<u32>) -> Option<Duration> {

@@ -18,7 +18,13 @@ pub use context::{needs_window, quiet_override};
 pub(crate) use forecast::forecast;
 pub use gates::rehearse;
 
-use crate::{Engine, Result, kill_switch::Glance, rate_limit::Key, sweep};
+use crate::{
+    Engine, Result,
+    breakers::{self, Admission},
+    kill_switch::Glance,
+    rate_limit::Key,
+    sweep,
+};
 use claim::Pick;
 use context::Context;
 use domain::{
@@ -47,10 +53,11 @@ pub(crate) async fn steps(
     status: CampaignStatus,
     user: UserId,
 ) -> Result<Vec<Step>> {
-    let context = match Context::of_campaign(engine, id).await? {
+    let mut context = match Context::of_campaign(engine, id).await? {
         Some(context) => context,
         None => Context::of_form(engine, form).await?,
     };
+    context.held_by = breakers::why(engine.db.read(), &context.scopes()).await?;
     gates::steps_of(engine, &context, status, user).await
 }
 
@@ -128,7 +135,8 @@ pub async fn run(engine: &Engine, id: CampaignId) -> Result<()> {
     match ended? {
         Ended::SliceOver => engine.queue.ring(crate::Doorbell::Deliver(id)).await,
         Ended::NothingDue => sweep::complete(engine, id).await?,
-        Ended::NotRunning => {}
+        // A breaker that closes rings for everything that waits; so does the sweep, for the next probe.
+        Ended::NotRunning | Ended::Held => {}
     }
     Ok(())
 }
@@ -138,6 +146,7 @@ enum Ended {
     SliceOver,
     NothingDue,
     NotRunning,
+    Held,
 }
 
 /// Claims batch after batch, never more than the rate grants now, and hands each to tasks that send it.
@@ -149,7 +158,10 @@ async fn claim_and_send(
 ) -> Result<Ended> {
     let started = Instant::now();
     let keys = context.rate_keys();
+    let scopes = context.scopes();
     let mut pace = Pace::of(&keys);
+    // A probe whose claim found only people to skip goes on to the next ones.
+    let mut is_probe = false;
     loop {
         while sends.try_join_next().is_some() {}
         if started.elapsed() >= engine.limits.slice {
@@ -159,7 +171,17 @@ async fn claim_and_send(
         let least = engine.slots.least(engine.limits.claim_rows);
         drop(engine.slots.in_flight.acquire_many(least).await);
         let free = engine.slots.in_flight.available_permits().max(least as usize);
-        let wanted = engine.limits.claim_rows.min(u32::try_from(free).unwrap_or(u32::MAX));
+        if !is_probe {
+            is_probe = match breakers::admit(engine, &scopes).await? {
+                Admission::Free => false,
+                Admission::Probe => true,
+                Admission::Hold => return Ok(Ended::Held),
+            };
+        }
+        let wanted = match is_probe {
+            true => 1,
+            false => engine.limits.claim_rows.min(u32::try_from(free).unwrap_or(u32::MAX)),
+        };
         engine.rates.adjust(&keys, pace.lost().into()).await?;
         let (granted, start) = match engine.rates.take(&keys, wanted).await? {
             Grant::Granted { units, in_us } => (units, Instant::now() + Duration::from_micros(in_us)),
@@ -168,7 +190,7 @@ async fn claim_and_send(
                 continue;
             }
         };
-        let pick = claim::claim(engine, context, granted).await;
+        let pick = claim::claim(engine, context, granted, is_probe).await;
         let used = if let Ok(Pick::Claimed(claimed)) = &pick { claimed.units } else { 0 };
         adjust(engine, &keys, granted, used).await?;
         match pick? {
@@ -176,6 +198,7 @@ async fn claim_and_send(
             Pick::Nothing => return Ok(Ended::NothingDue),
             Pick::Claimed(claimed) => {
                 engine.live.campaign(context.id);
+                is_probe &= claimed.outgoing.is_empty();
                 for outgoing in claimed.outgoing {
                     let turn = pace.next(start, outgoing.units);
                     let (engine, context, settler, pace) =

@@ -3,7 +3,7 @@
 use crate::{
     Engine, Result,
     actor::{Actor, authorize},
-    db, kill_switch, values, workers,
+    breakers, db, kill_switch, values, workers,
 };
 use chrono::{DateTime, Utc};
 use domain::{
@@ -40,6 +40,7 @@ pub async fn get(engine: &Engine, actor: &Actor) -> Result<Health> {
         db::scalar(conn, "SELECT COUNT(*) AS value FROM dead_letters WHERE resolved_at IS NULL", values![]).await?;
     Ok(Health {
         stop: kill_switch::read(conn).await?,
+        breakers: breakers::list(conn).await?,
         workers: workers::list(engine).await?,
         pending: pending.unwrap_or(0),
         overdue_since: overdue_since(engine).await?,

@@ -6,6 +6,7 @@
 pub mod actor;
 pub mod attributes;
 pub mod audit;
+pub mod breakers;
 pub mod campaigns;
 pub mod clock;
 pub mod consents;
@@ -81,6 +82,8 @@ pub struct Engine {
     pub rates: rate_limit::Rates,
     /// What this process is sending now.
     pub slots: delivery::Slots,
+    /// What this process knows of the circuit breakers.
+    pub breakers: breakers::Breakers,
     /// Hints to open pages.
     pub live: live::Live,
     /// Time and new ids.

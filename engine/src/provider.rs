@@ -33,6 +33,12 @@ pub trait Provider: Send + Sync {
     /// [`ProviderError::NotFound`] if the provider has no such message.
     async fn fetch(&self, sid: Sid) -> Result<ProviderMessage, ProviderError>;
 
+    /// Asks something harmless: whether the provider answers, and our credentials are good.
+    ///
+    /// # Errors
+    /// [`ProviderError`].
+    async fn ping(&self) -> Result<(), ProviderError>;
+
     /// Cancels one message that the provider still holds.
     ///
     /// # Errors

@@ -3,8 +3,10 @@
 //! Reports come unordered, repeated, early, late and for messages that we do not know yet. The highest rank ever reported
 //! is the state, so that none of this matters.
 
+mod retries;
+
 use crate::{
-    Engine, Error, Result, cells, consequences,
+    Doorbell, Engine, Error, Result, cells, consequences,
     db::{self, Kind, Rows, Tx},
     events::{self, EventKind, RawEvent, by_key},
     provider::Sid,
@@ -14,7 +16,7 @@ use crate::{
 };
 use chrono::Duration;
 use domain::{
-    ids::{EventId, MessageKey},
+    ids::{CampaignId, EventId, MessageKey},
     message::{Event, State, conflicts, flags, transition},
     phone::Channel,
 };
@@ -107,9 +109,7 @@ pub async fn apply(engine: &Engine, receipts: &[Receipt]) -> Result<()> {
     let reports = identify(engine, &tx, &fresh).await?;
     let touched = merge_reports(engine, &tx, reports).await?;
     tx.commit().await?;
-    for campaign in touched {
-        engine.live.campaign(campaign);
-    }
+    touched.tell(engine).await;
     Ok(())
 }
 
@@ -211,8 +211,28 @@ async fn keep_unbound(engine: &Engine, tx: &Tx, unbound: Vec<(EventId, &StatusCa
     Ok(())
 }
 
-/// Merges reports into their messages. Answers the campaigns that moved.
-async fn merge_reports(engine: &Engine, tx: &Tx, reports: Vec<Report>) -> Result<BTreeSet<domain::ids::CampaignId>> {
+/// What a batch of reports moved.
+struct Touched {
+    campaigns: BTreeSet<CampaignId>,
+    /// Whether messages went back to the queue.
+    retries: bool,
+}
+
+impl Touched {
+    /// Tells everyone, after the commit.
+    async fn tell(self, engine: &Engine) {
+        for campaign in self.campaigns {
+            engine.live.campaign(campaign);
+        }
+        if self.retries {
+            // It opens campaigns again that were complete.
+            engine.queue.ring(Doorbell::Sweep).await;
+        }
+    }
+}
+
+/// Merges reports into their messages.
+async fn merge_reports(engine: &Engine, tx: &Tx, reports: Vec<Report>) -> Result<Touched> {
     let grouped = by_key(reports, |report| report.key);
     let mut keys: Vec<MessageKey> = grouped.keys().copied().collect();
     keys.sort();
@@ -234,13 +254,16 @@ async fn merge_reports(engine: &Engine, tx: &Tx, reports: Vec<Report>) -> Result
         }
     }
     states::bind(engine, tx, &bound).await?;
+    let again = retries::plan(engine, tx, &mut moves).await?;
     states::apply(engine, tx, &moves).await?;
     states::stop_waiting(tx, &adopted).await?;
+    let retries = !again.is_empty();
+    retries::store(engine, tx, &current, again).await?;
     for report in moves.iter().filter(|m| m.error_code != 0) {
         let channel = grouped[&report.key].first().map_or(Channel::Sms, |first| first.channel);
         consequences::apply(engine, tx, channel, current[&report.key].user, None, report.error_code).await?;
     }
-    Ok(moves.iter().map(|m| m.key.campaign).collect())
+    Ok(Touched { campaigns: moves.iter().map(|m| m.key.campaign).collect(), retries })
 }
 
 /// The move that a message's reports add up to; `None` if they change nothing.
@@ -250,6 +273,14 @@ fn merge_one(current: &Current, reports: &[Report]) -> Result<Option<Move>> {
     let mut error_code = 0;
     let mut sid = None;
     for report in reports {
+        if report.attempt <= current.given_up {
+            // What comes late of an attempt that was given up is history, unless it did reach the person after all.
+            if !matches!(report.state, State::Delivered | State::Read) {
+                continue;
+            }
+            raised |=
+                if current.state == State::Pending { flags::CONFLICT } else { flags::CONFLICT | flags::DUPLICATE };
+        }
         let after = transition(state, Event::Report(report.state))?;
         if conflicts(state, report.state) {
             raised |= flags::CONFLICT;
@@ -318,9 +349,7 @@ pub async fn bind_waiting(engine: &Engine) -> Result<()> {
     let old = engine.clock.now() - Duration::hours(48);
     db::exec(&tx, "DELETE FROM unbound_receipts WHERE at < $1", values![old]).await?;
     tx.commit().await?;
-    for campaign in touched {
-        engine.live.campaign(campaign);
-    }
+    touched.tell(engine).await;
     Ok(())
 }
 

@@ -10,7 +10,7 @@ use crate::{
 };
 use domain::{
     ids::{CampaignId, MessageKey, UserId},
-    message::State,
+    message::{Outcome, State},
 };
 use sea_orm::{ConnectionTrait, FromQueryResult};
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -29,6 +29,8 @@ pub struct Current {
     pub attempt: i16,
     /// The provider's id; nil while there is none.
     pub sid: Uuid,
+    /// The last attempt that the provider gave up; 0 if there is none.
+    pub given_up: i16,
 }
 
 #[derive(FromQueryResult)]
@@ -39,6 +41,7 @@ struct CurrentRow {
     state: i16,
     attempt: i16,
     sid: Uuid,
+    given_up: i16,
 }
 
 /// Reads and locks messages, always in the order of their keys, so that two batches never wait for each other in a ring.
@@ -49,7 +52,7 @@ pub async fn lock<C: ConnectionTrait>(conn: &C, keys: &[MessageKey]) -> Result<H
     let lock = db::lock_messages(conn);
     let rows: Vec<CurrentRow> = db::of_rows(conn, Rows::keys(keys), values![], |table| {
         format!(
-            "SELECT m.campaign_id, m.seq, m.user_id, m.state, m.attempt, m.sid FROM {table}
+            "SELECT m.campaign_id, m.seq, m.user_id, m.state, m.attempt, m.sid, m.given_up FROM {table}
              JOIN messages m ON m.campaign_id = r.campaign_id AND m.seq = r.seq
              ORDER BY m.campaign_id, m.seq{lock}"
         )
@@ -60,7 +63,14 @@ pub async fn lock<C: ConnectionTrait>(conn: &C, keys: &[MessageKey]) -> Result<H
         let key = MessageKey { campaign: CampaignId(row.campaign_id), seq: row.seq };
         let state = State::from_rank(row.state)
             .ok_or_else(|| crate::Error::internal(format!("message {key} has the unknown state {}", row.state)))?;
-        let current = Current { key, user: UserId(row.user_id), state, attempt: row.attempt, sid: row.sid };
+        let current = Current {
+            key,
+            user: UserId(row.user_id),
+            state,
+            attempt: row.attempt,
+            sid: row.sid,
+            given_up: row.given_up,
+        };
         found.insert(key, current);
     }
     Ok(found)
@@ -152,6 +162,29 @@ pub async fn apply<C: ConnectionTrait>(engine: &Engine, conn: &C, moves: &[Move]
     days.store(engine, conn).await?;
     count_errors(conn, &failed).await?;
     Ok(moved)
+}
+
+/// Marks the attempts that these messages stand at as given up by the provider, and frees the messages for the next.
+///
+/// # Errors
+/// [`crate::Error::Unavailable`] when the database is away.
+pub async fn give_up<C: ConnectionTrait>(conn: &C, keys: &[MessageKey]) -> Result<()> {
+    db::bulk(conn, Rows::keys(keys), values![Outcome::GivenUp.code()], |table| {
+        format!(
+            "UPDATE attempts SET outcome = $1 FROM {table}
+             JOIN messages m ON m.campaign_id = r.campaign_id AND m.seq = r.seq
+             WHERE attempts.campaign_id = r.campaign_id AND attempts.seq = r.seq AND attempts.attempt = m.attempt"
+        )
+    })
+    .await?;
+    db::bulk(conn, Rows::keys(keys), values![Uuid::nil()], |table| {
+        format!(
+            "UPDATE messages SET given_up = messages.attempt, sid = $1, error_code = 0 FROM {table}
+             WHERE messages.campaign_id = r.campaign_id AND messages.seq = r.seq"
+        )
+    })
+    .await?;
+    Ok(())
 }
 
 /// The key of a row.

@@ -13,6 +13,7 @@ use domain::{
     campaign::{CampaignKind, CampaignStatus, Event},
     ids::{BulkId, CampaignId, ImportId, MessageKey},
     message::{self, Outcome, State, transition},
+    retry,
 };
 use sea_orm::FromQueryResult;
 use uuid::Uuid;
@@ -28,6 +29,7 @@ pub async fn run(engine: &Engine) -> Result<()> {
     start_scheduled(engine).await?;
     take_back_expired(engine).await?;
     receipts::bind_waiting(engine).await?;
+    reopen(engine).await?;
     cancel_rest(engine).await?;
     imports::expire(engine).await?;
     ring(engine).await
@@ -158,6 +160,27 @@ struct PendingRow {
     sid: Uuid,
 }
 
+/// Campaigns that were complete run again where messages went back to the queue.
+async fn reopen(engine: &Engine) -> Result<()> {
+    let since = engine.clock.now() - retry::WANTED_FOR * 2;
+    let rows: Vec<IdRow> = db::all(
+        engine.db.read(),
+        "SELECT c.id FROM campaigns c WHERE c.status = 'completed' AND c.finished_at > $1 AND EXISTS (
+             SELECT 1 FROM campaign_stats s WHERE s.campaign_id = c.id AND s.state = 0
+             GROUP BY s.campaign_id HAVING SUM(s.count) > 0)",
+        values![since],
+    )
+    .await?;
+    for row in rows {
+        let why = Some("messages that were not delivered are tried again".to_owned());
+        match campaigns::change(engine, &Actor::system(), CampaignId(row.id), Event::Reopen, why, None).await {
+            Ok(_) | Err(crate::Error::Conflict { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
 /// Messages that still wait in a canceled campaign become canceled, slice by slice.
 async fn cancel_rest(engine: &Engine) -> Result<()> {
     let canceled: Vec<IdRow> = db::all(
@@ -199,6 +222,7 @@ async fn cancel_slice(engine: &Engine, id: CampaignId) -> Result<bool> {
                 state: State::Pending,
                 attempt: row.attempt,
                 sid: row.sid,
+                given_up: 0,
             };
             Move::plain(&current, to)
         })

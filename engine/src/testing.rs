@@ -145,6 +145,7 @@ impl TestEnv {
             provider: Arc::new(client(base, &limits, clock.clone())),
             rates: Arc::new(LocalLimiter::default()),
             slots: Slots::new(limits.in_flight),
+            breakers: Default::default(),
             live: Live::default(),
             clock,
             limits: Arc::new(limits),

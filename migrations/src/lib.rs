@@ -24,6 +24,7 @@ mod m20261126_000048_locales;
 mod m20261126_000049_frequency_caps;
 mod m20261126_000050_forecasts;
 mod m20261127_000021_suppression_order;
+mod m20261127_000060_breakers;
 
 /// Applies and reverts the migrations.
 pub struct Migrator;
@@ -50,6 +51,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261126_000049_frequency_caps::Migration),
             Box::new(m20261126_000050_forecasts::Migration),
             Box::new(m20261127_000021_suppression_order::Migration),
+            Box::new(m20261127_000060_breakers::Migration),
         ]
     }
 }

@@ -117,7 +117,7 @@ impl Application {
         let provider = Arc::new(TwilioClient::new(client, clock.clone()).context("the provider cannot be used")?);
         let limits = Arc::new(config.limits(carrier.simulator_url));
         let slots = Slots::new(limits.in_flight);
-        let engine = Engine { db, queue, provider, rates, slots, live, clock, limits };
+        let engine = Engine { db, queue, provider, rates, slots, breakers: Default::default(), live, clock, limits };
         for (channel, address, rate) in &config.senders {
             let ensured = senders::ensure(&engine, &Actor::system(), *channel, address, address, *rate).await;
             ensured.with_context(|| format!("SMS_SENDERS, WHATSAPP_SENDERS: {address}"))?;

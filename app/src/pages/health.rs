@@ -10,7 +10,10 @@ use crate::{
     },
     format, live, timing,
 };
-use domain::health::{Bells, Health as Figures, Unsure, Worker};
+use domain::{
+    breaker::OpenBreaker,
+    health::{Bells, Health as Figures, Unsure, Worker},
+};
 use leptos::prelude::*;
 use leptos_router::components::A;
 use letters::DeadLetters;
@@ -71,6 +74,7 @@ fn Content(figures: Figures) -> impl IntoView {
             <Stat label="Still to send" value=format::number(figures.pending) note="in running campaigns" />
             <Stat label="Given up" value=format::number(figures.dead_letters) note="waits for a decision" />
         </Stats>
+        {breakers(figures.breakers)}
         <div class="grid-2">
             <Card title="State">
                 <Facts>
@@ -97,6 +101,39 @@ fn Content(figures: Figures) -> impl IntoView {
             {workers(figures.workers)}
         </Card>
     }
+}
+
+/// What the circuit breakers hold back; nothing while all are closed.
+fn breakers(rows: Vec<OpenBreaker>) -> impl IntoView {
+    let row = |row: OpenBreaker| {
+        let what = row.what();
+        view! {
+            <tr>
+                <td data-label="Holds">
+                    <Badge tone=Tone::Fail word=what />
+                </td>
+                <td data-label="Because">{row.why}</td>
+                <td data-label="Since">
+                    <When at=row.since />
+                </td>
+                <td data-label="Next probe">
+                    <When at=row.probe_at />
+                </td>
+            </tr>
+        }
+    };
+    (!rows.is_empty()).then(|| {
+        view! {
+            <Card title="Circuit breakers that are open" flush=true>
+                <p class="card-body text-muted">
+                    "Messages wait, and none is spent. A probe goes out every few seconds; once one succeeds, sending goes on by itself."
+                </p>
+                <Table label="Open circuit breakers" head=vec!["Holds", "Because", "Since", "Next probe"]>
+                    {rows.into_iter().map(row).collect_view()}
+                </Table>
+            </Card>
+        }
+    })
 }
 
 fn unsure(rows: Vec<Unsure>) -> AnyView {

@@ -55,6 +55,8 @@ pub(super) struct Outgoing {
     pub outbound: Outbound,
     /// How often it was put back before.
     pub tries: i32,
+    /// Whether it finds out for a breaker if the provider works again.
+    pub is_probe: bool,
     pub claim: Arc<Claim>,
 }
 
@@ -79,7 +81,7 @@ const ASK_AGAIN: Duration = Duration::seconds(30);
 
 /// Claims up to `granted` units' worth of a campaign's messages: what waited and is due first, then what is next in its
 /// chunks.
-pub(super) async fn claim(engine: &Engine, context: &Context, granted: u32) -> Result<Pick> {
+pub(super) async fn claim(engine: &Engine, context: &Context, granted: u32, is_probe: bool) -> Result<Pick> {
     let tx = engine.db.begin().await?;
     db::pin_plans(&tx).await?;
     if !may_claim(&tx, context).await? {
@@ -110,7 +112,7 @@ pub(super) async fn claim(engine: &Engine, context: &Context, granted: u32) -> R
     }
     let claimed = batch.store(&tx).await?;
     tx.commit().await?;
-    Ok(Pick::Claimed(claimed.after_commit()))
+    Ok(Pick::Claimed(claimed.after_commit(is_probe)))
 }
 
 /// Whether the campaign runs and the kill switch is off. On PostgreSQL the row is held against change until the commit, so
@@ -213,6 +215,7 @@ async fn in_chunk(tx: &Tx, context: &Context, chunk: &Chunk, limit: u32) -> Resu
                 state: State::Pending,
                 attempt: row.attempt,
                 sid: row.sid,
+                given_up: 0,
             },
             tries: 0,
             waited: false,
@@ -439,7 +442,7 @@ struct Stored {
 }
 
 impl Stored {
-    fn after_commit(self) -> Claimed {
+    fn after_commit(self, is_probe: bool) -> Claimed {
         let claim = Arc::new(Claim { id: self.claim, committed: Instant::now(), open: self.outgoing.len().into() });
         let outgoing = self
             .outgoing
@@ -451,6 +454,7 @@ impl Stored {
                 attempt: intent.attempt,
                 outbound: intent.outbound,
                 tries: intent.tries,
+                is_probe,
                 claim: claim.clone(),
             })
             .collect();

@@ -13,6 +13,7 @@ use crate::{
 };
 use chrono::{DateTime, NaiveDateTime, Utc};
 use domain::{
+    breaker::Scope,
     campaign::{CampaignForm, CampaignKind, Start},
     compliance::Content,
     frequency::Cap,
@@ -35,6 +36,8 @@ pub(crate) struct Context {
     pub sender: String,
     pub sender_rate: u32,
     pub sender_enabled: bool,
+    /// Why a breaker holds its messages, for those who only look: a claim asks the breaker itself.
+    pub held_by: Option<String>,
     pub campaign_rate: Option<u32>,
     pub topic: Option<Topic>,
     pub template: Compiled,
@@ -137,6 +140,7 @@ impl Context {
             sender: sender.address,
             sender_rate: u32::try_from(sender.rate_per_second).unwrap_or(1),
             sender_enabled: sender.enabled,
+            held_by: None,
             campaign_rate: form.rate_per_second,
             topic: topic
                 .map(|row| Ok::<_, Error>(Topic { id: row.id, name: row.name, kind: row.kind.parse()? }))
@@ -161,6 +165,11 @@ impl Context {
             keys.push(Key { name: format!("campaign:{}", self.id), limit: Limit::per_second(rate) });
         }
         keys
+    }
+
+    /// Whose breakers hold its messages.
+    pub fn scopes(&self) -> [Scope; 2] {
+        [Scope::Account, Scope::Sender(self.sender_id)]
     }
 
     /// The sender as the provider addresses it.

@@ -125,7 +125,10 @@ async fn judge_and_tell<C: ConnectionTrait>(
             over_cap: over_cap.get(&row.id).map(String::as_str),
             time_of_day: time_of_day.as_ref().map(|(at, zone)| (*at, zone.as_str())),
             quiet: quiet.ask(context, &row, now),
-            sender_stopped: (!context.sender_enabled).then_some("the sender is switched off"),
+            sender_stopped: match context.sender_enabled {
+                true => context.held_by.as_deref(),
+                false => Some("the sender is switched off"),
+            },
         };
         let verdict = hold_near_the_end(engine, decide(&facts, now), context, &row, now);
         if let Some(told) = told.as_deref_mut() {

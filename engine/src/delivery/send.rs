@@ -16,7 +16,7 @@ use std::time::Instant;
 pub(super) enum Ending {
     /// The provider answered, or did not.
     Answered(Result<Accepted, SendError>),
-    /// The claim had grown too old to write, or the kill switch is on: given back unsent.
+    /// The claim had grown too old to write, a breaker opened, or the kill switch is on: given back unsent.
     Stale,
 }
 
@@ -33,7 +33,8 @@ pub(super) async fn send(
     // The semaphore is never closed; were it, the message would be given back like any that waited too long.
     let permit = engine.slots.in_flight.acquire().await.ok();
     pace.line_up(turn, outgoing.units).await;
-    let may_leave = engine.slots.kill_switch.lets_go(engine, outgoing.claim.committed).await;
+    let held = !outgoing.is_probe && engine.breakers.holds(&context.scopes());
+    let may_leave = !held && engine.slots.kill_switch.lets_go(engine, outgoing.claim.committed).await;
     // A process that was frozen, or that waited too long for its turn, must not write: the lease may have run out, and
     // somebody else may hold the message.
     let too_old = permit.is_none() || outgoing.claim.committed.elapsed() >= engine.limits.send_timeout;

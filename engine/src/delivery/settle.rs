@@ -3,7 +3,7 @@
 
 use super::{claim::Outgoing, context::Context, send::Ending};
 use crate::{
-    Engine, Result, campaigns, cells, consequences,
+    Engine, Result, breakers, campaigns, cells, consequences,
     db::{self, Kind, Rows, Tx},
     decisions::{self, Decided},
     events::{self, EventKind, RawEvent},
@@ -13,6 +13,7 @@ use crate::{
     values,
 };
 use domain::{
+    breaker::{Scope, Sign},
     campaign,
     compliance::Gate,
     ids::{CampaignId, MessageKey},
@@ -30,6 +31,15 @@ use uuid::Uuid;
 
 /// How many outcomes one transaction settles.
 const BATCH_MAX: usize = 200;
+
+/// How a message that was not sent comes again.
+#[derive(Debug, Clone, Copy)]
+enum Again {
+    /// By this schedule: it was a try.
+    By(Schedule),
+    /// Soon, and without a try counted: nobody was asked, or the fault was not the message's.
+    Unasked,
+}
 
 /// An outcome to settle.
 pub(super) struct Settled {
@@ -97,8 +107,11 @@ async fn settle(engine: &Engine, context: &Context, batch: &[Settled]) -> Result
         }
     }
     let finished = finished_claims(batch);
-    writes.store(&tx, &finished).await?;
+    let (opened, closed) = writes.store(&tx, &finished).await?;
     tx.commit().await?;
+    if opened || !closed.is_empty() {
+        breakers::changed(engine, &closed).await;
+    }
     for settled in batch {
         settled.outgoing.claim.open.fetch_sub(1, Ordering::AcqRel);
     }
@@ -130,7 +143,12 @@ struct Writes<'a> {
     outcomes: Vec<(MessageKey, i16, Outcome, i32)>,
     taken: BTreeMap<CampaignId, i64>,
     verdicts: Vec<(domain::ids::UserId, String, i32)>,
-    stop: Option<(i32, Class)>,
+    /// The code for which the campaign stops.
+    stop: Option<i32>,
+    /// Breakers to open, and why.
+    opened: Vec<(Scope, String)>,
+    /// Breakers whose probe succeeded.
+    closed: Vec<Scope>,
 }
 
 impl<'a> Writes<'a> {
@@ -147,6 +165,8 @@ impl<'a> Writes<'a> {
             taken: BTreeMap::new(),
             verdicts: Vec::new(),
             stop: None,
+            opened: Vec::new(),
+            closed: Vec::new(),
         }
     }
 
@@ -155,9 +175,12 @@ impl<'a> Writes<'a> {
         match &settled.ending {
             Ending::Stale => {
                 self.outcome(outgoing, Outcome::Stale, 0);
-                self.put_back(outgoing, current, retry::NOT_PROCESSED, None, None)
+                // Nobody was asked: it is no try.
+                self.put_back(outgoing, current, Again::Unasked, None, None)
             }
             Ending::Answered(Ok(accepted)) => {
+                self.sign(outgoing, Scope::Account, Sign::Good, "");
+                self.sign(outgoing, self.sender(), Sign::Good, "");
                 self.exchange(outgoing, Some(accepted.sid.uuid()), &accepted.exchange)?;
                 self.outcome(outgoing, Outcome::Accepted, 0);
                 self.accept(outgoing, current, accepted);
@@ -174,26 +197,70 @@ impl<'a> Writes<'a> {
         match error {
             SendError::NotSent { retry_after_s, code, why, .. } => {
                 self.outcome(outgoing, Outcome::NotSent, code.unwrap_or(0));
-                self.put_back(outgoing, current, retry::NOT_PROCESSED, *retry_after_s, Some(why))
+                self.sign(outgoing, Scope::Account, Sign::Bad, why);
+                self.put_back(outgoing, current, self.again(outgoing, retry::NOT_PROCESSED), *retry_after_s, Some(why))
             }
             SendError::Rejected { code, .. } => {
                 self.outcome(outgoing, Outcome::Rejected, *code);
-                let class = codes::class(*code);
-                let schedule = match class {
-                    Class::TryLater | Class::TryNextDay => Some(retry::LATER),
-                    Class::TryOnceOrTwice => Some(retry::ONCE_OR_TWICE),
-                    _ => None,
-                };
-                if let Some(schedule) = schedule {
-                    return self.put_back(outgoing, current, schedule, None, Some(codes::text(*code)));
-                }
-                self.reject(outgoing, current, *code, class)
+                self.rejected(outgoing, current, *code)
             }
-            SendError::Unknown { .. } => {
+            SendError::Unknown { why, .. } => {
                 self.outcome(outgoing, Outcome::Unknown, 0);
+                self.sign(outgoing, Scope::Account, Sign::Unknown, why);
                 self.lose_track(outgoing, current)
             }
         }
+    }
+
+    /// A refusal: what its class says of the person, the sender and the account.
+    fn rejected(&mut self, outgoing: &Outgoing, current: &Current, code: i32) -> Result<()> {
+        let (class, words) = (codes::class(code), format!("{code}: {}", codes::text(code)));
+        match class {
+            Class::AccountStopped => self.sign(outgoing, Scope::Account, Sign::Fatal, &words),
+            Class::SenderWrong | Class::TryLater => {
+                self.sign(outgoing, Scope::Account, Sign::Good, "");
+                self.sign(outgoing, self.sender(), Sign::Bad, &words);
+            }
+            _ => {
+                self.sign(outgoing, Scope::Account, Sign::Good, "");
+                self.sign(outgoing, self.sender(), Sign::Good, "");
+            }
+        }
+        // A refusal sent nothing, so what no person is to blame for can wait: no message is spent on an outage.
+        let is_everyones = matches!(class, Class::AccountStopped | Class::SenderWrong);
+        let held = outgoing.is_probe || self.engine.breakers.holds(&self.context.scopes());
+        if class == Class::AccountStopped || (is_everyones && held) {
+            return self.put_back(outgoing, current, Again::Unasked, None, Some(&words));
+        }
+        match class.schedule() {
+            Some(schedule) => {
+                self.put_back(outgoing, current, self.again(outgoing, schedule), None, Some(codes::text(code)))
+            }
+            None => self.reject(outgoing, current, code, class),
+        }
+    }
+
+    fn sender(&self) -> Scope {
+        Scope::Sender(self.context.sender_id)
+    }
+
+    /// Counts an outcome for a breaker; a probe's decides whether it closes.
+    fn sign(&mut self, outgoing: &Outgoing, scope: Scope, sign: Sign, words: &str) {
+        if outgoing.is_probe {
+            if sign == Sign::Good {
+                self.closed.push(scope);
+            }
+            return;
+        }
+        if let Some(trip) = self.engine.breakers.observe(scope, sign, self.engine.clock.now()) {
+            self.opened.push((scope, format!("{trip}; the last: {words}")));
+        }
+    }
+
+    /// How a message that was not sent comes again; while a breaker is open no try is counted.
+    fn again(&self, outgoing: &Outgoing, schedule: Schedule) -> Again {
+        let held = outgoing.is_probe || self.engine.breakers.holds(&self.context.scopes());
+        if held { Again::Unasked } else { Again::By(schedule) }
     }
 
     /// Adopts what the provider took. Whatever happened to the row meanwhile (a callback that came first, a lease that
@@ -219,16 +286,19 @@ impl<'a> Writes<'a> {
         &mut self,
         outgoing: &Outgoing,
         current: &Current,
-        schedule: Schedule,
+        again: Again,
         asked_s: Option<u32>,
         why: Option<&str>,
     ) -> Result<()> {
         if current.attempt != outgoing.attempt || current.state != State::Sending {
             return Ok(());
         }
-        let tries = outgoing.tries + 1;
+        let (schedule, tries, counted) = match again {
+            Again::By(schedule) => (schedule, outgoing.tries + 1, outgoing.tries + 1),
+            Again::Unasked => (retry::NOT_PROCESSED, outgoing.tries, 1),
+        };
         let random = rand::rng().random::<f64>();
-        let Some(wait) = retry::next(schedule, u32::try_from(tries).unwrap_or(u32::MAX), random, asked_s) else {
+        let Some(wait) = retry::next(schedule, u32::try_from(counted).unwrap_or(u32::MAX), random, asked_s) else {
             return self.reject(outgoing, current, 0, Class::Unknown);
         };
         let due_at = self.engine.clock.now() + wait;
@@ -254,8 +324,8 @@ impl<'a> Writes<'a> {
         let to = transition(current.state, Event::Reject)?;
         self.moves.push(Move { error_code: code, ..Move::plain(current, to) });
         self.verdicts.push((outgoing.user, outgoing.outbound.to.clone(), code));
-        if matches!(class, Class::ContentWrong | Class::SenderWrong | Class::AccountStopped) {
-            self.stop = Some((code, class));
+        if class == Class::ContentWrong {
+            self.stop = Some(code);
         }
         Ok(())
     }
@@ -293,7 +363,8 @@ impl<'a> Writes<'a> {
         self.outcomes.push((outgoing.key, outgoing.attempt, outcome, code));
     }
 
-    async fn store(self, tx: &Tx, finished: &[Uuid]) -> Result<()> {
+    /// Writes it all; answers whether breakers opened, and which closed.
+    async fn store(self, tx: &Tx, finished: &[Uuid]) -> Result<(bool, Vec<Scope>)> {
         let engine = self.engine;
         events::append(engine, tx, &self.events).await?;
         states::bind(engine, tx, &self.bound).await?;
@@ -309,10 +380,14 @@ impl<'a> Writes<'a> {
         }
         let sql = |table: &str| format!("DELETE FROM claims WHERE id IN (SELECT id FROM {table})");
         db::bulk(tx, Rows::ids(finished.iter().copied()), values![], sql).await?;
-        if let Some((code, class)) = self.stop {
-            stop_campaign(engine, tx, self.context.id, code, class).await?;
+        if let Some(code) = self.stop {
+            stop_campaign(engine, tx, self.context.id, code).await?;
         }
-        Ok(())
+        for (scope, why) in &self.opened {
+            breakers::open(engine, tx, *scope, why).await?;
+        }
+        breakers::close(engine, tx, &self.closed).await?;
+        Ok((!self.opened.is_empty(), self.closed))
     }
 }
 
@@ -339,18 +414,13 @@ async fn store_outcomes(engine: &Engine, tx: &Tx, outcomes: Vec<(MessageKey, i16
     Ok(())
 }
 
-/// An error that the next message would meet too pauses the campaign, and says why.
-async fn stop_campaign(engine: &Engine, tx: &Tx, id: CampaignId, code: i32, class: Class) -> Result<()> {
+/// Content that is refused for one is refused for the next: the campaign pauses, and says why.
+async fn stop_campaign(engine: &Engine, tx: &Tx, id: CampaignId, code: i32) -> Result<()> {
     let record = campaigns::load_for_update(tx, id).await?;
     if record.status()? != campaign::CampaignStatus::Running {
         return Ok(());
     }
-    let what = match class {
-        Class::SenderWrong => "the sender cannot send",
-        Class::AccountStopped => "the account cannot send",
-        _ => "the content is refused",
-    };
-    let why = format!("paused: {what} ({code}: {})", codes::text(code));
+    let why = format!("paused: the content is refused ({code}: {})", codes::text(code));
     let actor = crate::Actor::system();
     campaigns::move_status(engine, tx, &actor, &record, campaign::Event::Pause, Some(why), None).await
 }

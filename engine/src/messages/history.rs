@@ -84,7 +84,7 @@ impl Attempt {
         let outcome = Outcome::from_code(self.outcome)?;
         let state = match outcome {
             Outcome::Open => return None,
-            Outcome::Accepted => State::Accepted,
+            Outcome::Accepted | Outcome::GivenUp => State::Accepted,
             Outcome::NotSent | Outcome::Stale => State::Pending,
             Outcome::Rejected => State::Rejected,
             Outcome::Unknown | Outcome::LeaseExpired => State::Unknown,

@@ -284,6 +284,10 @@ impl Provider for TwilioClient {
         wire::message(&self.ask(Method::GET, &self.message(sid), None, ANSWER_MAX_BYTES).await?)
     }
 
+    async fn ping(&self) -> Result<(), ProviderError> {
+        self.check_credentials().await.map(drop)
+    }
+
     async fn cancel(&self, sid: Sid) -> Result<ProviderMessage, ProviderError> {
         let form = Some("Status=canceled".to_owned());
         wire::message(&self.ask(Method::POST, &self.message(sid), form, ANSWER_MAX_BYTES).await?)

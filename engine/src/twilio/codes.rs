@@ -4,6 +4,7 @@
 //! 5xx answer to a create decides nothing: whether the message was sent is unknown first, and the classes count for 4xx
 //! answers and for callbacks.
 
+use domain::retry::{self, Schedule};
 use serde::Deserialize;
 use std::{collections::BTreeMap, fmt, sync::LazyLock};
 
@@ -69,6 +70,18 @@ impl Class {
             Self::TryOnceOrTwice => "try_once_or_twice",
             Self::Expired => "expired",
             Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl Class {
+    /// When a message that failed so is tried again; `None` for never.
+    pub const fn schedule(self) -> Option<Schedule> {
+        match self {
+            Self::TryLater => Some(retry::LATER),
+            Self::TryNextDay => Some(retry::NEXT_DAY),
+            Self::TryOnceOrTwice => Some(retry::ONCE_OR_TWICE),
+            _ => None,
         }
     }
 }

@@ -127,7 +127,7 @@ both! {
         assert_eq!(truth.len(), 1);
         let key = key(campaign.id, 1);
         let report = format!(
-            "MessageSid={}&MessageStatus=undelivered&ErrorCode=30003&AccountSid={}",
+            "MessageSid={}&MessageStatus=undelivered&ErrorCode=30007&AccountSid={}",
             truth[0].sid,
             simulator::ACCOUNT_SID
         );
@@ -137,7 +137,7 @@ both! {
         assert_eq!(detail.text.as_deref(), Some("Hello Ada"));
         assert_eq!(detail.provider_sid.as_deref(), Some(truth[0].sid.as_str()));
         assert_eq!((detail.row.user_id, detail.row.state), (user.id, State::Undelivered));
-        assert_eq!(detail.row.error_code, Some(30003));
+        assert_eq!(detail.row.error_code, Some(30007));
         assert!(detail.row.error_text.is_some());
         assert!(!detail.conflict && !detail.duplicate);
         let titles: Vec<&str> = detail.history.iter().map(|entry| entry.title.as_str()).collect();

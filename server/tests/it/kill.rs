@@ -138,6 +138,7 @@ impl World {
             queue: Queue::new(Arc::new(LocalRing::default())),
             provider: Arc::new(TwilioClient::new(config, clock.clone()).expect("a client")),
             rates: Arc::new(LocalLimiter::default()),
+            breakers: engine::breakers::Breakers::default(),
             slots: Slots::new(1),
             live: Live::default(),
             clock,
