@@ -7,6 +7,7 @@ use crate::{
     ids::{CampaignId, SenderId, TemplateId, TopicId},
     message::{Bucket, State},
     phone::Channel,
+    stall::Stall,
 };
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -180,6 +181,9 @@ pub struct CampaignForm {
     /// A frequency cap beside the workspace's.
     #[serde(default)]
     pub frequency_cap: Option<Cap>,
+    /// So many people get it first; the others once it is known what became of those.
+    #[serde(default)]
+    pub canary: Option<u32>,
     /// Stricter quiet hours than the rules': not before this local time, as `HH:MM`.
     pub not_before: Option<String>,
     /// Stricter quiet hours than the rules': not after this local time, as `HH:MM`.
@@ -201,6 +205,7 @@ impl Default for CampaignForm {
             start: Start::Now,
             rate_per_second: None,
             frequency_cap: None,
+            canary: None,
             not_before: None,
             not_after: None,
             start_deadline_minutes: 60,
@@ -280,6 +285,9 @@ pub struct Progress {
     pub rate_now: f64,
     /// When the next waiting message is due.
     pub next_due_at: Option<DateTime<Utc>>,
+    /// Why nothing moves, while it runs and nothing does.
+    #[serde(default)]
+    pub stall: Option<Stall>,
 }
 
 /// How many messages a gate stopped.

@@ -5,6 +5,7 @@
 
 pub mod attribute;
 pub mod audit;
+pub mod brake;
 pub mod breaker;
 pub mod campaign;
 pub mod command;
@@ -33,6 +34,7 @@ pub mod retry;
 pub mod segment;
 pub mod sender;
 pub mod sms;
+pub mod stall;
 pub mod suppression;
 pub mod template;
 pub mod test_send;

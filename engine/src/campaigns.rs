@@ -4,11 +4,12 @@ mod approvals;
 mod checks;
 mod progress;
 mod rows;
+mod stalls;
 mod why;
 
 pub use approvals::{approval_required, approve, decline, propose, require_approval};
 pub use checks::preview;
-pub(crate) use progress::read_progress;
+pub(crate) use progress::{read_progress, shown_progress};
 pub(crate) use rows::{CampaignRecord, load, load_for_update};
 pub use why::why;
 
@@ -16,7 +17,7 @@ use crate::{
     Doorbell, Engine, Error, Result,
     actor::{Actor, authorize},
     audit::{self, Act},
-    db, segments, values,
+    brakes, db, segments, values,
 };
 use chrono::{DateTime, Utc};
 use domain::{
@@ -62,7 +63,7 @@ pub async fn list(engine: &Engine, actor: &Actor, listed: Listed, page: &PageReq
 pub async fn get(engine: &Engine, actor: &Actor, id: CampaignId) -> Result<CampaignRow> {
     authorize(Operation::CampaignRead, actor)?;
     let record = load(engine.db.read(), id).await?;
-    let progress = read_progress(engine, &record).await?;
+    let progress = shown_progress(engine, &record).await?;
     let approval = approvals::standing(engine.db.read(), &record).await?;
     Ok(CampaignRow { campaign: Campaign { approval, ..record.into_campaign()? }, progress })
 }
@@ -81,7 +82,7 @@ async fn shown(engine: &Engine, id: CampaignId) -> Result<Campaign> {
 pub async fn progress(engine: &Engine, actor: &Actor, id: CampaignId) -> Result<Progress> {
     authorize(Operation::CampaignRead, actor)?;
     let record = load(engine.db.read(), id).await?;
-    read_progress(engine, &record).await
+    shown_progress(engine, &record).await
 }
 
 /// Makes a draft.
@@ -292,7 +293,15 @@ pub async fn pause(engine: &Engine, actor: &Actor, id: CampaignId) -> Result<Cam
 /// [`Error::Conflict`], [`Error::NotFound`], [`Error::Forbidden`].
 pub async fn resume(engine: &Engine, actor: &Actor, id: CampaignId) -> Result<Campaign> {
     authorize(Operation::CampaignLaunch, actor)?;
-    let campaign = change(engine, actor, id, Event::Resume, None, None).await?;
+    let tx = engine.db.begin().await?;
+    let record = load_for_update(&tx, id).await?;
+    move_status(engine, &tx, actor, &record, Event::Resume, None, None).await?;
+    // Whoever lets it go on has seen what was before: the brake counts from here.
+    brakes::begin_anew(engine, &tx, &record).await?;
+    tx.commit().await?;
+    engine.live.campaign(id);
+    engine.live.changed("campaigns");
+    let campaign = shown(engine, id).await?;
     engine.queue.ring(Doorbell::Expand(id)).await;
     engine.queue.ring(Doorbell::Deliver(id)).await;
     Ok(campaign)
@@ -388,6 +397,7 @@ pub(crate) async fn pinned<C: ConnectionTrait>(conn: &C, record: &CampaignRecord
         "start_deadline_minutes": record.start_deadline_minutes,
         "rate_per_second": record.rate_per_second,
         "frequency_cap": record.form()?.frequency_cap,
+        "canary": record.canary,
         "not_before": record.not_before,
         "not_after": record.not_after,
         "unknown_policy": record.unknown_policy,

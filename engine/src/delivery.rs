@@ -196,6 +196,7 @@ async fn claim_and_send(
         match pick? {
             Pick::NotRunning => return Ok(Ended::NotRunning),
             Pick::Nothing => return Ok(Ended::NothingDue),
+            Pick::AwaitsCanary => return Ok(Ended::Held),
             Pick::Claimed(claimed) => {
                 engine.live.campaign(context.id);
                 is_probe &= claimed.outgoing.is_empty();

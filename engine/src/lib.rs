@@ -6,6 +6,7 @@
 pub mod actor;
 pub mod attributes;
 pub mod audit;
+pub mod brakes;
 pub mod breakers;
 pub mod campaigns;
 pub mod clock;

@@ -14,6 +14,9 @@ pub const APPROVAL_REQUIRED: &str = "approval_required";
 /// How many messages a person may get.
 pub const FREQUENCY_CAPS: &str = "frequency_caps";
 
+/// What pauses a campaign by itself.
+pub const BRAKE: &str = "brake";
+
 /// The workspace's own rules of quiet hours.
 pub const QUIET_RULES: &str = "quiet_rules";
 

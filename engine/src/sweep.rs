@@ -2,7 +2,7 @@
 //! and rings every bell whose work is in the database, so that a lost doorbell costs a moment and never a message.
 
 use crate::{
-    Actor, Doorbell, Engine, Result, campaigns, cells,
+    Actor, Doorbell, Engine, Result, brakes, campaigns, cells,
     db::{self, Kind, Rows, Tx},
     forecasts, imports, receipts,
     states::{self, Move, Wait},
@@ -30,6 +30,7 @@ pub async fn run(engine: &Engine) -> Result<()> {
     take_back_expired(engine).await?;
     receipts::bind_waiting(engine).await?;
     reopen(engine).await?;
+    brakes::run(engine).await?;
     cancel_rest(engine).await?;
     imports::expire(engine).await?;
     ring(engine).await

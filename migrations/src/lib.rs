@@ -25,6 +25,7 @@ mod m20261126_000049_frequency_caps;
 mod m20261126_000050_forecasts;
 mod m20261127_000021_suppression_order;
 mod m20261127_000060_breakers;
+mod m20261127_000061_brakes;
 
 /// Applies and reverts the migrations.
 pub struct Migrator;
@@ -52,6 +53,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261126_000050_forecasts::Migration),
             Box::new(m20261127_000021_suppression_order::Migration),
             Box::new(m20261127_000060_breakers::Migration),
+            Box::new(m20261127_000061_brakes::Migration),
         ]
     }
 }

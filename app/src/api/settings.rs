@@ -4,6 +4,7 @@ use super::Failure;
 #[cfg(feature = "ssr")]
 use super::caller;
 use domain::{
+    brake::Bounds,
     forecast::Price,
     frequency::ChannelCap,
     phone::Channel,
@@ -72,4 +73,18 @@ pub async fn set_price(price: Price) -> Result<(), Failure> {
 pub async fn remove_price(country: String, channel: Channel) -> Result<(), Failure> {
     let (engine, actor) = caller()?;
     Ok(engine::prices::remove(&engine, &actor, &country, channel).await?)
+}
+
+/// What pauses a campaign by itself.
+#[server(prefix = "/ui/fn", endpoint = "settings/brake", input = Json)]
+pub async fn brake() -> Result<Bounds, Failure> {
+    let (engine, actor) = caller()?;
+    Ok(engine::brakes::bounds(&engine, &actor).await?)
+}
+
+/// Says what pauses a campaign by itself.
+#[server(prefix = "/ui/fn", endpoint = "settings/set_brake", input = Json)]
+pub async fn set_brake(bounds: Bounds) -> Result<(), Failure> {
+    let (engine, actor) = caller()?;
+    Ok(engine::brakes::set_bounds(&engine, &actor, &bounds).await?)
 }

@@ -189,6 +189,10 @@ fn Definition(campaign: RwSignal<Campaign>, segment: Option<String>, topic: Opti
         Some(cap) => format!("The workspace's, and {}", cap.describe()),
         None => "The workspace's".to_owned(),
     };
+    let canary = move || match campaign.read().form.canary {
+        Some(first) => format!("{} people first", format::number(first.into())),
+        None => "None: everyone at once".to_owned(),
+    };
     let hours = move || {
         let form = &campaign.read().form;
         match (form.not_before.as_deref(), form.not_after.as_deref()) {
@@ -219,6 +223,7 @@ fn Definition(campaign: RwSignal<Campaign>, segment: Option<String>, topic: Opti
             <Fact name="Start">{start}</Fact>
             <Fact name="Rate limit">{rate}</Fact>
             <Fact name="Frequency cap">{cap}</Fact>
+            <Fact name="Canary">{canary}</Fact>
             <Fact name="Sending hours">{hours}</Fact>
             <Fact name="If a message's fate is unknown">
                 {move || campaign.read().form.unknown_policy.label()}

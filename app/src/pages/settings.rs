@@ -1,6 +1,7 @@
 //! What holds for the whole workspace.
 
 mod approval;
+mod brake;
 mod caps;
 mod hours;
 mod prices;
@@ -10,6 +11,7 @@ use crate::{
     components::{LinesSkeleton, Load, Page},
 };
 use approval::ApprovalSetting;
+use brake::BrakeSetting;
 use caps::CapsSetting;
 use hours::HoursSetting;
 use leptos::prelude::*;
@@ -20,6 +22,7 @@ use prices::PricesSetting;
 pub fn Settings() -> impl IntoView {
     let approval = Resource::new(|| (), |()| api::settings::approval_required());
     let caps = Resource::new(|| (), |()| api::settings::frequency_caps());
+    let brake = Resource::new(|| (), |()| api::settings::brake());
     let hours = Resource::new(|| (), |()| api::settings::quiet_hours());
     let prices = Resource::new(|| (), |()| api::settings::prices());
     let skeleton = || view! { <LinesSkeleton lines=3 /> };
@@ -29,6 +32,7 @@ pub fn Settings() -> impl IntoView {
         <Page title="Settings" lead="What holds for every campaign. Each change is written to the audit log.">
             <Load resource=approval skeleton view=|required| view! { <ApprovalSetting required /> } />
             <Load resource=caps skeleton view=|caps| view! { <CapsSetting caps /> } />
+            <Load resource=brake skeleton view=|bounds| view! { <BrakeSetting bounds /> } />
             <Load
                 resource=hours
                 skeleton

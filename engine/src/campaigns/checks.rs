@@ -6,6 +6,7 @@ use crate::{
     db, delivery, quiet_rules, segments, templates, values,
 };
 use domain::{
+    brake::CANARY_MAX,
     campaign::{CampaignForm, Preview, Start},
     frequency::Cap,
     operator::Operation,
@@ -41,6 +42,9 @@ pub(super) async fn form(engine: &Engine, form: &CampaignForm) -> Result<()> {
     }
     if form.rate_per_second == Some(0) {
         problems.push(problem("rate_per_second", "at least one message a second"));
+    }
+    if form.canary.is_some_and(|canary| canary == 0 || canary > CANARY_MAX) {
+        problems.push(problem("canary", format!("1 to {CANARY_MAX} people")));
     }
     if let Some(cap) = form.frequency_cap
         && let Err(bad) = Cap::new(cap.messages, cap.days)

@@ -1,6 +1,6 @@
 //! A campaign's counters, read from the rollups.
 
-use super::CampaignRecord;
+use super::{CampaignRecord, stalls};
 use crate::{Engine, Result, db, values};
 use chrono::{DateTime, Utc};
 use domain::{
@@ -31,6 +31,13 @@ struct ErrorRow {
 
 /// How long the figure "messages a second" looks back, in seconds.
 const RATE_WINDOW_S: i64 = 5;
+
+/// A campaign's counters, and why it does not move, if it does not.
+pub(crate) async fn shown_progress(engine: &Engine, record: &CampaignRecord) -> Result<Progress> {
+    let progress = read_progress(engine, record).await?;
+    let stall = stalls::of(engine, record, &progress).await?;
+    Ok(Progress { stall, ..progress })
+}
 
 /// Reads a campaign's counters from the rollups.
 pub(crate) async fn read_progress(engine: &Engine, record: &CampaignRecord) -> Result<Progress> {

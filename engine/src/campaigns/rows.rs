@@ -30,6 +30,9 @@ pub(crate) struct CampaignRecord {
     pub rate_per_second: Option<i32>,
     pub cap_messages: Option<i32>,
     pub cap_days: Option<i32>,
+    pub canary: Option<i32>,
+    pub canary_passed_at: Option<DateTime<Utc>>,
+    pub brake_base: Option<serde_json::Value>,
     pub not_before: Option<String>,
     pub not_after: Option<String>,
     pub unknown_policy: String,
@@ -58,7 +61,7 @@ pub(crate) struct CampaignRecord {
 
 const SELECT: &str =
     "SELECT c.id, c.name, c.kind, c.status, c.status_reason, c.sender_id, c.template_id, c.template_version,
-        c.topic_id, c.segment_id, c.filter, c.exclusions, c.frozen_filter, c.audience_hash, c.rate_per_second, c.cap_messages, c.cap_days, c.not_before,
+        c.topic_id, c.segment_id, c.filter, c.exclusions, c.frozen_filter, c.audience_hash, c.rate_per_second, c.cap_messages, c.cap_days, c.canary, c.canary_passed_at, c.brake_base, c.not_before,
         c.not_after, c.unknown_policy, c.start_deadline_minutes, c.start_kind, c.scheduled_at, c.local_at, c.archived_at,
         c.launched_at, c.finished_at,
         c.expansion_cursor, c.expansion_seq, c.expanded, c.created_at, c.updated_at,
@@ -122,8 +125,8 @@ pub(crate) async fn insert<C: ConnectionTrait>(
         conn,
         "INSERT INTO campaigns (id, name, kind, status, sender_id, template_id, topic_id, segment_id, filter,
             rate_per_second, not_before, not_after, unknown_policy, start_deadline_minutes, created_at, updated_at, exclusions,
-            start_kind, scheduled_at, local_at, cap_messages, cap_days)
-         VALUES ($1, $2, 'bulk', 'draft', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13, $14, $15, $16, $17, $18, $19)",
+            start_kind, scheduled_at, local_at, cap_messages, cap_days, canary)
+         VALUES ($1, $2, 'bulk', 'draft', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13, $14, $15, $16, $17, $18, $19, $20)",
         stored(engine, id, form),
     )
     .await?;
@@ -142,7 +145,7 @@ pub(crate) async fn update<C: ConnectionTrait>(
         "UPDATE campaigns SET name = $2, sender_id = $3, template_id = $4, topic_id = $5, segment_id = $6, filter = $7,
             rate_per_second = $8, not_before = $9, not_after = $10, unknown_policy = $11, start_deadline_minutes = $12,
             updated_at = $13, exclusions = $14, start_kind = $15, scheduled_at = $16, local_at = $17,
-            cap_messages = $18, cap_days = $19
+            cap_messages = $18, cap_days = $19, canary = $20
          WHERE id = $1",
         stored(engine, id, form),
     )
@@ -172,6 +175,7 @@ fn stored(engine: &Engine, id: CampaignId, form: &CampaignForm) -> Vec<Value> {
         local_at(form.start),
         form.frequency_cap.map(|cap| number(cap.messages)),
         form.frequency_cap.map(|cap| number(cap.days)),
+        form.canary.map(number),
     ]
 }
 
@@ -238,6 +242,11 @@ impl CampaignRecord {
         })
     }
 
+    /// How many people get it first, until it is known what became of them.
+    pub fn awaited_canary(&self) -> Option<i64> {
+        self.canary.filter(|_| self.canary_passed_at.is_none()).map(i64::from)
+    }
+
     fn cap(&self) -> Option<Cap> {
         let number = |n: i32| u32::try_from(n).ok();
         Some(Cap { messages: number(self.cap_messages?)?, days: number(self.cap_days?)? })
@@ -270,6 +279,7 @@ impl CampaignRecord {
             start: self.start()?,
             rate_per_second: self.rate_per_second.and_then(|rate| u32::try_from(rate).ok()),
             frequency_cap: self.cap(),
+            canary: self.canary.and_then(|canary| u32::try_from(canary).ok()),
             not_before: self.not_before.clone(),
             not_after: self.not_after.clone(),
             start_deadline_minutes: u32::try_from(self.start_deadline_minutes).unwrap_or(0),

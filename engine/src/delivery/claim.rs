@@ -34,6 +34,8 @@ pub(super) enum Pick {
     NotRunning,
     /// Nothing is due now.
     Nothing,
+    /// The rest of the audience waits until it is known what became of the first.
+    AwaitsCanary,
     /// Messages were looked at; some may be sent.
     Claimed(Claimed),
 }
@@ -90,6 +92,9 @@ pub(super) async fn claim(engine: &Engine, context: &Context, granted: u32, is_p
     let due = due_waits(engine, &tx, context, granted).await?;
     let (candidates, chunk) = if due.is_empty() {
         let Some(chunk) = next_chunk(&tx, context).await? else { return Ok(Pick::Nothing) };
+        if context.canary.is_some_and(|first| chunk.next > first) {
+            return Ok(Pick::AwaitsCanary);
+        }
         (in_chunk(&tx, context, &chunk, granted).await?, Some(chunk))
     } else {
         (due, None)
@@ -98,7 +103,7 @@ pub(super) async fn claim(engine: &Engine, context: &Context, granted: u32, is_p
     let judged =
         gates::judge(engine, &tx, context, CampaignStatus::Running, &users, Hold::Locked, engine.clock.now()).await?;
     let mut batch = Batch::new(engine, context, granted);
-    let mut taken_to = chunk.as_ref().map_or(0, |chunk| chunk.last(granted));
+    let mut taken_to = chunk.as_ref().map_or(0, |chunk| chunk.last(context, granted));
     for candidate in candidates {
         let seq = candidate.current.key.seq;
         if !batch.add(candidate, &judged)? {
@@ -169,8 +174,9 @@ struct Chunk {
 
 impl Chunk {
     /// The last seq that a claim of so many messages looks at.
-    fn last(&self, limit: u32) -> i64 {
-        self.hi.min(self.next + i64::from(limit) - 1)
+    fn last(&self, context: &Context, limit: u32) -> i64 {
+        let last = self.hi.min(self.next + i64::from(limit) - 1);
+        context.canary.map_or(last, |first| last.min(first))
     }
 }
 
@@ -203,7 +209,7 @@ async fn in_chunk(tx: &Tx, context: &Context, chunk: &Chunk, limit: u32) -> Resu
          WHERE m.campaign_id = $1 AND m.seq BETWEEN $2 AND $3 AND m.state = 0
            AND NOT EXISTS (SELECT 1 FROM waits w WHERE w.campaign_id = m.campaign_id AND w.seq = m.seq)
          ORDER BY m.seq",
-        values![context.id.0, chunk.next, chunk.last(limit)],
+        values![context.id.0, chunk.next, chunk.last(context, limit)],
     )
     .await?;
     Ok(rows

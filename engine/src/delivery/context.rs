@@ -49,6 +49,8 @@ pub(crate) struct Context {
     pub launched_at: Option<DateTime<Utc>>,
     /// What the clock on each person's wall must show first.
     pub local_at: Option<NaiveDateTime>,
+    /// How many people get it before it is known what became of them.
+    pub canary: Option<i64>,
     /// Makes the links to people's preference pages, if the template carries one.
     pub links: Option<Links>,
 }
@@ -83,6 +85,7 @@ impl Context {
         let Some(version) = record.template_version else { return Ok(None) };
         let mut context = Self::build(engine, engine.db.read(), id, &record.form()?, Some(version)).await?;
         context.launched_at = record.launched_at;
+        context.canary = record.awaited_canary();
         if record.kind != CampaignKind::Bulk.as_str() {
             context.caps.clear();
         }
@@ -135,6 +138,7 @@ impl Context {
             id,
             caps: workspace.map(|one| one.cap).chain(form.frequency_cap).collect(),
             launched_at: None,
+            canary: None,
             channel,
             sender_id: SenderId(sender.id),
             sender: sender.address,

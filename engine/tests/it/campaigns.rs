@@ -166,7 +166,8 @@ both! {
         let id = asked(&env, &marketer).await;
         let form = campaigns::get(&env.engine, &env.admin, id).await.unwrap().campaign.form;
         type Change = fn(&mut CampaignForm);
-        let changes: [(bool, Change); 6] = [
+        let changes: [(bool, Change); 7] = [
+            (true, |form| form.canary = Some(20)),
             (false, |form| form.name = "Another name".to_owned()),
             (true, |form| form.audience.filter = "name = \"Ann\"".to_owned()),
             (true, |form| form.rate_per_second = Some(7)),

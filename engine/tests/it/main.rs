@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod attributes;
+mod brakes;
 mod breakers;
 mod bulk;
 mod campaigns;

@@ -39,6 +39,8 @@ pub struct Draft {
     pub cap_messages: RwSignal<String>,
     /// Days of that cap, or nothing.
     pub cap_days: RwSignal<String>,
+    /// How many people get it first, or nothing.
+    pub canary: RwSignal<String>,
     /// `HH:MM`, or nothing.
     pub not_before: RwSignal<String>,
     /// `HH:MM`, or nothing.
@@ -87,6 +89,7 @@ impl Draft {
             rate: text(form.rate_per_second),
             cap_messages: text(form.frequency_cap.map(|cap| cap.messages)),
             cap_days: text(form.frequency_cap.map(|cap| cap.days)),
+            canary: text(form.canary),
             not_before: text(form.not_before),
             not_after: text(form.not_after),
             deadline: RwSignal::new(form.start_deadline_minutes.to_string()),
@@ -141,6 +144,7 @@ impl Draft {
             number(&self.messaged_within_days.read(), "/audience/exclusions/messaged_within_days", &mut errors);
         let messages = number(&self.cap_messages.read(), "/frequency_cap", &mut errors);
         let days = number(&self.cap_days.read(), "/frequency_cap", &mut errors);
+        let canary = number(&self.canary.read(), "/canary", &mut errors);
         let deadline = number(&self.deadline.read(), "/start_deadline_minutes", &mut errors);
         if !errors.is_empty() {
             return Err(invalid(errors));
@@ -160,6 +164,7 @@ impl Draft {
             // One without the other is no cap: the server says so.
             frequency_cap: (messages.is_some() || days.is_some())
                 .then(|| Cap { messages: messages.unwrap_or(0), days: days.unwrap_or(0) }),
+            canary,
             not_before: filled(&self.not_before.read()),
             not_after: filled(&self.not_after.read()),
             start_deadline_minutes: deadline.unwrap_or(CampaignForm::default().start_deadline_minutes),

@@ -60,6 +60,15 @@ pub fn ScheduleStep(
                     hint=Signal::derive(rate_hint)
                     error=at_field(failure, "rate_per_second")
                 />
+                <TextInput
+                    label="Canary: so many people first"
+                    name="canary"
+                    value=draft.canary
+                    input_mode="numeric"
+                    autocomplete="off"
+                    hint="The others get it once it is known what became of these; if too many fail, the campaign pauses. Empty: everyone at once."
+                    error=at_field(failure, "canary")
+                />
                 <fieldset class="stack-tight">
                     <legend class="text-sm font-medium">"Stricter frequency cap"</legend>
                     <p class="text-xs text-muted">

@@ -9,6 +9,7 @@ use domain::{
     message::Bucket,
     phone::Channel,
     sender::Sender,
+    stall::Stall,
 };
 use leptos::prelude::*;
 
@@ -31,11 +32,8 @@ fn limited_by(campaign: &Campaign, sender: Option<&Sender>, progress: &Progress)
         let reading = "The audience is being read.";
         return if progress.expanding { reading.to_owned() } else { "Nobody waits any more.".to_owned() };
     }
-    if sender.is_some_and(|sender| !sender.enabled) {
-        return "The sender is switched off.".to_owned();
-    }
-    if progress.rate_now == 0.0 && progress.next_due_at.is_some() {
-        return "Those who wait are not due yet; see the gates.".to_owned();
+    if progress.rate_now == 0.0 && progress.stall.is_some() {
+        return String::new();
     }
     match limit(campaign, sender) {
         Some((rate, whose)) => {
@@ -77,6 +75,7 @@ pub fn Pace(
                     <ProgressBar share label="Settled messages" />
                     <p class="text-muted tabular-nums">{settled}</p>
                 </Show>
+                <Show when=is_running>{move || progress.read().stall.clone().map(held_up)}</Show>
                 <div class="flex min-h-5 flex-wrap items-baseline gap-x-4">
                     <Show when=is_running>
                         <strong class="tabular-nums">{rate}</strong>
@@ -91,6 +90,16 @@ pub fn Pace(
                 </div>
             </div>
         </Card>
+    }
+}
+
+/// Why nothing moves, and whether that needs somebody.
+fn held_up(stall: Stall) -> impl IntoView {
+    let class = if stall.needs_person { "note note-warn" } else { "note note-plain" };
+    view! {
+        <p class=class role="status" data-stall=stall.cause.as_str()>
+            {format!("{}: {}.", stall.cause.label(), stall.detail)}
+        </p>
     }
 }
 
@@ -130,6 +139,7 @@ mod tests {
         campaign::{CampaignForm, CampaignKind},
         ids::{CampaignId, SenderId},
         message::State,
+        stall::Cause,
     };
 
     fn campaign(rate_per_second: Option<u32>) -> Campaign {
@@ -166,14 +176,13 @@ mod tests {
             created_at: chrono::DateTime::UNIX_EPOCH,
         };
         let waits = Progress { audience: 1, states: vec![(State::Pending, 1)], rate_now: 5.0, ..Progress::default() };
-        let off = Sender { enabled: false, ..sender.clone() };
-        let later = Progress { rate_now: 0.0, next_due_at: Some(chrono::DateTime::UNIX_EPOCH), ..waits.clone() };
+        let stall = Stall { cause: Cause::NotDue, detail: String::new(), needs_person: false };
+        let held = Progress { rate_now: 0.0, stall: Some(stall), ..waits.clone() };
         let cases = [
             (Some(20), &sender, &waits, "At most 20 segments a second: this campaign's own limit."),
             (Some(200), &sender, &waits, "At most 80 segments a second: the limit of Main."),
             (None, &sender, &waits, "At most 80 segments a second: the limit of Main."),
-            (None, &off, &waits, "The sender is switched off."),
-            (None, &sender, &later, "Those who wait are not due yet; see the gates."),
+            (None, &sender, &held, ""),
             (None, &sender, &Progress::default(), "Nobody waits any more."),
         ];
         for (own, sender, progress, expected) in cases {
