@@ -17,6 +17,7 @@ pub const DESCRIPTION_MAX_CHARS: usize = 200;
 
 /// A declared attribute.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Attribute {
     /// Its id.
     pub id: AttributeId,
@@ -32,6 +33,8 @@ pub struct Attribute {
 
 /// What an operator enters for an attribute.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
 pub struct AttributeForm {
     /// The name.
     pub name: String,

@@ -21,6 +21,7 @@ pub const FORGOTTEN_AFTER: Duration = Duration::seconds(60);
 
 /// What a breaker stops.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
     /// Everything: the provider, or our account there.
@@ -121,6 +122,7 @@ impl Trip {
 
 /// A breaker that is open.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct OpenBreaker {
     /// What it stops.
     pub scope: Scope,

@@ -162,6 +162,8 @@ pub const fn may_archive(status: CampaignStatus) -> bool {
 
 /// What an operator enters for a campaign.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(default, deny_unknown_fields)]
 pub struct CampaignForm {
     /// Its name.
     pub name: String,
@@ -216,6 +218,7 @@ impl Default for CampaignForm {
 
 /// A campaign.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Campaign {
     /// Its id.
     pub id: CampaignId,
@@ -255,6 +258,7 @@ pub struct Campaign {
 
 /// One row of the campaigns list.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CampaignRow {
     /// The campaign.
     pub campaign: Campaign,
@@ -264,6 +268,7 @@ pub struct CampaignRow {
 
 /// How many messages stand where: read from the rollup, never counted live.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Progress {
     /// Where the campaign stands.
     pub status: Option<CampaignStatus>,
@@ -292,6 +297,7 @@ pub struct Progress {
 
 /// How many messages a gate stopped.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct GateCount {
     /// The gate.
     pub gate: Gate,
@@ -303,6 +309,7 @@ pub struct GateCount {
 
 /// How many messages failed with a code.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ErrorCount {
     /// The provider's code.
     pub code: i32,
@@ -346,6 +353,7 @@ impl Progress {
 
 /// What the composer shows of a campaign before it is launched.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Preview {
     /// How many people the audience holds now.
     pub audience: i64,
@@ -359,6 +367,7 @@ pub struct Preview {
 
 /// One person's message, before it is sent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PreviewSample {
     /// Who.
     pub user: String,

@@ -73,6 +73,7 @@ pub const WHATSAPP_WINDOW: Duration = Duration::hours(24);
 
 /// What a message carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Content {
     /// Text of our own.

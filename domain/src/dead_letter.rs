@@ -17,6 +17,7 @@ words! {
 
 /// A piece of work that was given up.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DeadLetter {
     /// Its id.
     pub id: DeadLetterId,

@@ -100,6 +100,7 @@ pub const MAX_NUMBER: f64 = 1e15;
 
 /// A place in the text, in bytes: `start..end`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Span {
     /// The first byte.
     pub start: usize,

@@ -14,6 +14,7 @@ pub const WORST_MAX: usize = 5;
 
 /// What one part of a message costs: an SMS segment, or a WhatsApp message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Price {
     /// ISO 3166 two-letter code of the country, or [`ANY_COUNTRY`].
     pub country: String,
@@ -27,6 +28,7 @@ pub struct Price {
 
 /// What the dry run adds up, slice by slice.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Tally {
     /// How many people were asked.
     pub audience: i64,
@@ -46,6 +48,7 @@ pub struct Tally {
 
 /// Messages and their parts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Load {
     /// How many messages.
     pub messages: i64,
@@ -55,6 +58,7 @@ pub struct Load {
 
 /// A message among the largest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Worst {
     /// To whom.
     pub user: crate::ids::UserId,
@@ -66,6 +70,7 @@ pub struct Worst {
 
 /// What a campaign would do.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Forecast {
     /// Whether the whole audience was asked.
     pub is_complete: bool,
@@ -89,6 +94,7 @@ pub struct Forecast {
 
 /// One zone's share.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ZoneForecast {
     /// The zone; empty where several are possible.
     pub zone: String,
@@ -102,6 +108,7 @@ pub struct ZoneForecast {
 
 /// A sum in one currency.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Cost {
     /// ISO 4217 code.
     pub currency: String,

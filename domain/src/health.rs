@@ -9,6 +9,7 @@ pub const REASON_MAX_CHARS: usize = 500;
 
 /// The kill switch is on: nothing is sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Stop {
     /// Why, in the words of whoever pressed it.
     pub reason: String,
@@ -20,6 +21,7 @@ pub struct Stop {
 
 /// A process that works.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Worker {
     /// Its name, new at each start.
     pub name: String,
@@ -35,6 +37,7 @@ pub struct Worker {
 
 /// How doorbells travel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Bells {
     /// Within the process: there is no Redis.
@@ -47,6 +50,7 @@ pub enum Bells {
 
 /// Messages of a campaign whose fate is not known.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Unsure {
     /// Of which campaign.
     pub campaign: CampaignId,
@@ -60,6 +64,7 @@ pub struct Unsure {
 
 /// What the page on the engine's health shows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Health {
     /// The kill switch, if it is on.
     pub stop: Option<Stop>,

@@ -13,6 +13,7 @@ macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident),* $(,)?) => {$(
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
         #[serde(transparent)]
         pub struct $name(pub Uuid);
 
@@ -46,6 +47,8 @@ macro_rules! ids {
 ids! {
     /// A user: a person who receives messages.
     UserId,
+    /// A key of the REST API.
+    ApiKeyId,
     /// A declared attribute.
     AttributeId,
     /// A topic that people subscribe to.
@@ -83,6 +86,7 @@ ids! {
 /// The key of one message: its campaign and its place in the campaign's audience snapshot. It is carried in the status
 /// callback's URL, and is the primary key of the message's row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct MessageKey {
     /// The campaign.
     pub campaign: CampaignId,

@@ -40,6 +40,7 @@ pub const MAX_COLUMNS: usize = 200;
 
 /// What is known of a person beside the number, and may be filled in from several places.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Profile {
     /// The WhatsApp id (BSUID).
     pub whatsapp_id: Option<String>,
@@ -74,6 +75,7 @@ pub struct CleanRow {
 
 /// Something wrong with a row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RowError {
     /// The column from 0; `None` for the row as a whole.
     pub column: Option<usize>,

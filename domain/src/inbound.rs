@@ -30,6 +30,7 @@ words! {
 
 /// A message that a person wrote.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct InboundMessage {
     /// The id.
     pub id: InboundId,

@@ -3,6 +3,7 @@
 //! Every function takes `now`, randomness and limits as arguments. What is light runs in the browser as the very
 //! same code; zone data, number metadata and template rendering sit behind the `server` feature.
 
+pub mod api_key;
 pub mod attribute;
 pub mod audit;
 pub mod brake;

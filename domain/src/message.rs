@@ -3,18 +3,18 @@
 //! The state is stored as its merge rank (a smallint). Our own states rank below 100 and the provider's from 100 up, so
 //! that whatever the provider reports wins over what we only planned; among the provider's the order is TWILIO.md 5.
 
-use crate::{
-    ids::{CampaignId, EventId, MessageKey, UserId},
-    phone::{Channel, Phone},
-};
-use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
+
+mod view;
+
+pub use view::{Decision, Exchange, HistoryEntry, MessageDetail, MessageQuery, MessageRow, SingleSendForm};
 
 macro_rules! states {
     ($($(#[$doc:meta])* $name:ident = $rank:literal, $text:literal;)*) => {
         /// The state of a message. The number is its merge rank.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
         #[serde(rename_all = "snake_case")]
         #[repr(i16)]
         pub enum State { $($(#[$doc])* $name = $rank,)* }
@@ -166,6 +166,7 @@ impl State {
 
 /// A column of the balance: audience = the sum over all of them (DELIVERY.md, protocol 7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Bucket {
     /// Waits.
@@ -303,6 +304,7 @@ pub const fn conflicts(current: State, reported: State) -> bool {
 
 /// How one attempt to send ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 #[repr(i16)]
 pub enum Outcome {
@@ -370,112 +372,6 @@ pub mod flags {
     pub const DUPLICATE: i16 = 2;
     /// The SID begins with `MM`, not `SM`.
     pub const MM_SID: i16 = 4;
-}
-
-/// One row of the messages list.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct MessageRow {
-    /// Its key.
-    pub key: MessageKey,
-    /// The campaign's name.
-    pub campaign_name: String,
-    /// To whom.
-    pub user_id: UserId,
-    /// The person's name, if known.
-    pub user_name: Option<String>,
-    /// The address, if the person has a phone number.
-    pub phone: Option<Phone>,
-    /// By which channel.
-    pub channel: Channel,
-    /// Where it stands.
-    pub state: State,
-    /// The provider's error code, if it gave one.
-    pub error_code: Option<i32>,
-    /// What the code means, in words.
-    pub error_text: Option<String>,
-    /// Why it waits or was skipped: the deciding gate in words.
-    pub reason: Option<String>,
-    /// How often it was tried.
-    pub attempts: i16,
-    /// When its state last changed.
-    pub updated_at: DateTime<Utc>,
-}
-
-/// One message, with everything that is known of it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct MessageDetail {
-    /// The row of the list.
-    pub row: MessageRow,
-    /// The provider's id, if it took the message.
-    pub provider_sid: Option<String>,
-    /// The text, as it is or would be sent; `None` where it cannot be rendered now.
-    pub text: Option<String>,
-    /// Whether contradicting ends were reported.
-    pub conflict: bool,
-    /// Whether the provider holds it twice.
-    pub duplicate: bool,
-    /// What happened, oldest first: the state line.
-    pub history: Vec<HistoryEntry>,
-    /// Every gate that deferred or skipped it, oldest first.
-    pub decisions: Vec<Decision>,
-    /// Every exchange with the provider and every callback, verbatim, oldest first.
-    pub exchanges: Vec<Exchange>,
-}
-
-/// A step in a message's life.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct HistoryEntry {
-    /// When.
-    pub at: DateTime<Utc>,
-    /// A short title: a state or an act.
-    pub title: String,
-    /// More, if there is more to say.
-    pub detail: Option<String>,
-    /// The state it stands for, if it is one.
-    pub state: Option<State>,
-}
-
-/// A stored verdict of the gates.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Decision {
-    /// When it was decided.
-    pub at: DateTime<Utc>,
-    /// `defer` or `skip`.
-    pub verdict: String,
-    /// The gate that decided.
-    pub gate: crate::compliance::Gate,
-    /// The fact it used, in words.
-    pub fact: String,
-    /// When the message is eligible next, if it was deferred.
-    pub next_at: Option<DateTime<Utc>>,
-}
-
-/// Something that went over the wire, verbatim.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Exchange {
-    /// The event's id.
-    pub id: EventId,
-    /// When it was stored.
-    pub at: DateTime<Utc>,
-    /// What it is: `create`, `list`, `status`, `inbound`.
-    pub kind: String,
-    /// What was stored, as text; `None` once it was erased.
-    pub payload: Option<String>,
-    /// SHA-256 of the payload, in hex.
-    pub sha256: String,
-}
-
-/// What the messages list can be filtered by.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct MessageQuery {
-    /// Only this campaign's.
-    pub campaign: Option<CampaignId>,
-    /// Only this user's.
-    pub user: Option<UserId>,
-    /// Only in this state.
-    pub state: Option<State>,
-    /// Only stopped by this gate.
-    pub gate: Option<crate::compliance::Gate>,
 }
 
 #[cfg(test)]

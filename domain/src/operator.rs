@@ -59,6 +59,8 @@ words! {
         TestSend = "test.send", "Send tests";
         /// Stop all sending, and let it go on.
         DeliveryStop = "delivery.stop", "Stop all sending, and let it go on";
+        /// Send single messages.
+        MessageSend = "message.send", "Send single messages";
         /// Decide on messages held for review.
         MessageReview = "message.review", "Decide on messages held for review";
         /// See what people wrote.
@@ -69,6 +71,8 @@ words! {
         SimulatorUse = "simulator.use", "Use simulated phones";
         /// See the audit log.
         AuditRead = "audit.read", "See the audit log";
+        /// Manage keys of the REST API.
+        ApiKeyWrite = "key.write", "Manage API keys";
         /// Manage operators.
         OperatorWrite = "operator.write", "Manage operators";
         /// Manage one's own account.
@@ -86,9 +90,9 @@ pub const fn may(role: Role, operation: Operation) -> bool {
         UserBulk | UserExport | UserErase | ImportWrite | ContentWrite | CampaignWrite | TestPersonWrite => {
             return matches!(role, Role::Marketer | Role::Admin);
         }
-        CampaignLaunch | DeliveryStop | MessageReview | TestSend => Role::Marketer,
+        CampaignLaunch | DeliveryStop | MessageReview | MessageSend | TestSend => Role::Marketer,
         CampaignApprove => Role::Approver,
-        SettingWrite | SuppressionLift | SenderWrite | AuditRead | OperatorWrite => Role::Admin,
+        ApiKeyWrite | SettingWrite | SuppressionLift | SenderWrite | AuditRead | OperatorWrite => Role::Admin,
     };
     role as u8 >= least as u8
 }
@@ -153,10 +157,12 @@ mod tests {
             (CampaignLaunch, &[Role::Marketer, Role::Approver, Role::Admin]),
             (DeliveryStop, &[Role::Marketer, Role::Approver, Role::Admin]),
             (MessageReview, &[Role::Marketer, Role::Approver, Role::Admin]),
+            (MessageSend, &[Role::Marketer, Role::Approver, Role::Admin]),
             (TestPersonWrite, &[Role::Marketer, Role::Admin]),
             (TestSend, &[Role::Marketer, Role::Approver, Role::Admin]),
             (CampaignApprove, &[Role::Approver, Role::Admin]),
             (SuppressionLift, &[Role::Admin]),
+            (ApiKeyWrite, &[Role::Admin]),
             (SettingWrite, &[Role::Admin]),
             (SenderWrite, &[Role::Admin]),
             (AuditRead, &[Role::Admin]),

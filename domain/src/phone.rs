@@ -24,6 +24,8 @@ const WHATSAPP_PREFIX: &str = "whatsapp:";
 ///
 /// `Display` writes it out in full; `Debug` masks it, so that a log of a struct that holds one gives nobody away.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(value_type = String, example = "+12025550143"))]
 #[serde(try_from = "String", into = "String")]
 pub struct Phone(String);
 

@@ -31,6 +31,7 @@ pub struct PreferenceForm {
 
 /// What a person agreed to, as a document that the installation signs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SignedReceipt {
     /// The receipt: the very text that is signed, itself a JSON document.
     pub payload: String,

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// The kinds of failure, and the one place where each meets its HTTP status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// The input is wrong, field by field.
@@ -64,6 +65,7 @@ impl Kind {
 
 /// A problem, as `application/problem+json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Problem {
     /// The kind.
     #[serde(rename = "type")]
@@ -84,6 +86,7 @@ pub struct Problem {
 
 /// What is wrong with one field.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FieldProblem {
     /// A JSON pointer to the field.
     pub pointer: String,

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// A saved filter.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Segment {
     /// Its id.
     pub id: SegmentId,
@@ -19,6 +20,7 @@ pub struct Segment {
 
 /// Whether a person matches a filter, and why.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SegmentMatch {
     /// Whether they do.
     pub matches: bool,
@@ -28,6 +30,7 @@ pub struct SegmentMatch {
 
 /// What a filter matches now.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SegmentCount {
     /// How many people match.
     pub total: i64,

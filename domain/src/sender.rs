@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// A sender.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Sender {
     /// Its id.
     pub id: SenderId,

@@ -59,6 +59,7 @@ pub struct Facts {
 
 /// Why it does not move.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Stall {
     /// The cause.
     pub cause: Cause,

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// An entry of the list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Suppression {
     /// The keyed hash of channel and address, in hexadecimal: what names the entry.
     pub hash: String,

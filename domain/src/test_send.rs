@@ -19,6 +19,8 @@ pub struct TestPerson {
 
 /// What an operator enters for a test send.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
 pub struct TestSendForm {
     /// The sender.
     pub sender: SenderId,
@@ -32,6 +34,7 @@ pub struct TestSendForm {
 
 /// A message of a test send.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TestMessage {
     /// To whom.
     pub user: UserId,

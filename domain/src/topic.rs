@@ -26,6 +26,7 @@ words! {
 
 /// A topic.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Topic {
     /// Its id.
     pub id: TopicId,
@@ -45,6 +46,8 @@ pub struct Topic {
 
 /// What an operator enters for a topic.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
 pub struct TopicForm {
     /// The keyword.
     pub key: String,
@@ -70,6 +73,7 @@ pub fn reaches(kind: TopicKind, choice: Option<SubscriptionState>) -> bool {
 
 /// A person's choice on one topic, as pages show it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SubscriptionView {
     /// The topic.
     pub topic_id: TopicId,

@@ -22,6 +22,7 @@ use serde_json::{Map, Value};
 
 /// A user.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct User {
     /// The id.
     pub id: UserId,
@@ -64,6 +65,7 @@ impl User {
 
 /// What an operator enters for a user.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct UserForm {
     /// The number, as typed.
@@ -80,6 +82,7 @@ pub struct UserForm {
 
 /// A user with everything that is known.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct UserDetail {
     /// The person.
     pub user: User,
@@ -99,6 +102,7 @@ pub struct UserDetail {
 
 /// A thing that happened to a user.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TimelineEntry {
     /// When.
     pub at: DateTime<Utc>,
@@ -114,6 +118,7 @@ pub struct TimelineEntry {
 
 /// A kind of thing on a timeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum TimelineKind {
     /// The person became known.
@@ -132,6 +137,7 @@ pub enum TimelineKind {
 
 /// Which import a person came from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Origin {
     /// The import.
     pub import_id: ImportId,

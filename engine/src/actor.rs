@@ -2,7 +2,9 @@
 
 use crate::error::{Error, Result};
 use domain::{
-    ids::OperatorId,
+    api_key::{Scope, needed},
+    consent::ConsentSource,
+    ids::{ApiKeyId, OperatorId},
     operator::{Operation, Role, may},
 };
 
@@ -15,6 +17,8 @@ pub struct Client {
     pub user_agent: Option<String>,
     /// The request's id.
     pub request_id: Option<String>,
+    /// The `Idempotency-Key` under which an integration may repeat the request.
+    pub idempotency_key: Option<String>,
 }
 
 /// Who acts, and from where.
@@ -42,6 +46,15 @@ pub enum Identity {
         /// The hash of the session's token.
         session: Vec<u8>,
     },
+    /// An integration.
+    Key {
+        /// Its key.
+        id: ApiKeyId,
+        /// The key's name and prefix.
+        label: String,
+        /// What it may do.
+        scopes: Vec<Scope>,
+    },
 }
 
 impl Actor {
@@ -55,13 +68,22 @@ impl Actor {
         match &self.identity {
             Identity::System => "system",
             Identity::Operator { email, .. } => email,
+            Identity::Key { label, .. } => label,
+        }
+    }
+
+    /// Whose word it is when they say what a person agreed to.
+    pub(crate) fn consent_source(&self) -> ConsentSource {
+        match self.identity {
+            Identity::System | Identity::Operator { .. } => ConsentSource::Operator,
+            Identity::Key { .. } => ConsentSource::Api,
         }
     }
 
     /// The operator, if it is one.
     pub fn operator_id(&self) -> Option<OperatorId> {
         match &self.identity {
-            Identity::System => None,
+            Identity::System | Identity::Key { .. } => None,
             Identity::Operator { id, .. } => Some(*id),
         }
     }
@@ -75,6 +97,7 @@ pub fn authorize(operation: Operation, actor: &Actor) -> Result<()> {
     let allowed = match &actor.identity {
         Identity::System => true,
         Identity::Operator { role, .. } => may(*role, operation),
+        Identity::Key { scopes, .. } => needed(operation).is_some_and(|scope| scopes.contains(&scope)),
     };
     if allowed { Ok(()) } else { Err(Error::Forbidden { operation }) }
 }

@@ -3,7 +3,7 @@
 use crate::{
     Engine, Result,
     actor::{Actor, authorize},
-    db, values,
+    db, idempotency, values,
 };
 use chrono::{DateTime, Utc};
 use domain::{
@@ -44,7 +44,7 @@ pub async fn record<C: ConnectionTrait>(engine: &Engine, conn: &C, actor: &Actor
             actor.label(),
             actor.operator_id().map(Uuid::from),
             act.action,
-            act.target,
+            act.target.as_str(),
             act.before,
             act.after,
             actor.client.address.clone(),
@@ -52,7 +52,8 @@ pub async fn record<C: ConnectionTrait>(engine: &Engine, conn: &C, actor: &Actor
         ],
     )
     .await?;
-    Ok(())
+    // The act is done once this transaction is: a repeated request must find that.
+    idempotency::mark(conn, actor, &act.target).await
 }
 
 #[derive(FromQueryResult)]

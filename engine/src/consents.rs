@@ -204,16 +204,21 @@ pub async fn record(
     }
     let tx = engine.db.begin().await?;
     let before = users::load(&tx, user).await?;
-    let source = ConsentSource::Operator;
+    let source = actor.consent_source();
     let entry = Entry { user, channel, topic: None, kind, source, sender: None, evidence };
+    let standing = before.consents.iter().find(|view| view.channel == channel).map(|view| view.state);
     let Some(folded) = append(engine, &tx, entry).await? else {
+        if kind == ConsentKind::OptIn && standing == Some(ConsentState::OptedOut) {
+            return Err(Error::conflict(
+                "this person opted out: only their own word, or an operator's, brings them back",
+            ));
+        }
         return Err(Error::conflict(format!(
             "nothing to change: {} is recorded for {}",
             kind.label(),
             channel.label()
         )));
     };
-    let standing = before.consents.iter().find(|view| view.channel == channel).map(|view| view.state);
     let act = Act {
         action: "consent.record",
         target: format!("user:{user}"),

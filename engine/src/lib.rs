@@ -4,6 +4,7 @@
 //! short callers of it.
 
 pub mod actor;
+pub mod api_keys;
 pub mod attributes;
 pub mod audit;
 pub mod brakes;
@@ -25,6 +26,7 @@ pub mod filter_sql;
 pub mod forecasts;
 pub mod frequency_caps;
 pub mod health;
+pub mod idempotency;
 pub mod imports;
 pub mod inbound;
 pub mod jobs;
@@ -47,6 +49,8 @@ pub mod segments;
 pub mod senders;
 pub mod settings;
 mod signing;
+pub mod single_sends;
+pub(crate) mod standing;
 pub mod states;
 pub mod subscriptions;
 pub mod suppressions;
@@ -91,4 +95,10 @@ pub struct Engine {
     pub clock: Clock,
     /// Bounds and delays.
     pub limits: Arc<Limits>,
+}
+
+/// SHA-256 of bytes.
+pub fn digest(bytes: &[u8]) -> [u8; 32] {
+    use sha2::Digest as _;
+    sha2::Sha256::digest(bytes).into()
 }

@@ -10,7 +10,7 @@ use crate::{
     users, values,
 };
 use domain::{
-    consent::{ConsentKind, ConsentSource},
+    consent::ConsentKind,
     ids::{TopicId, UserId},
     operator::Operation,
     phone::Channel,
@@ -131,7 +131,7 @@ pub async fn set(
         channel: if person.phone.is_some() { Channel::Sms } else { Channel::Whatsapp },
         topic: Some(topic),
         kind,
-        source: ConsentSource::Operator,
+        source: actor.consent_source(),
         sender: None,
         evidence,
     };

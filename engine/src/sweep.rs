@@ -4,7 +4,7 @@
 use crate::{
     Actor, Doorbell, Engine, Result, brakes, campaigns, cells,
     db::{self, Kind, Rows, Tx},
-    forecasts, imports, receipts,
+    forecasts, idempotency, imports, receipts,
     states::{self, Move, Wait},
     values,
 };
@@ -33,6 +33,7 @@ pub async fn run(engine: &Engine) -> Result<()> {
     brakes::run(engine).await?;
     cancel_rest(engine).await?;
     imports::expire(engine).await?;
+    idempotency::expire(engine).await?;
     ring(engine).await
 }
 

@@ -23,7 +23,8 @@ use crate::{
 use domain::{
     ids::TemplateId,
     operator::Operation,
-    template::{TemplateForm, TemplateView},
+    phone::Channel,
+    template::{Finding, LintOptions, Template, TemplateForm, TemplateView},
 };
 use sea_orm::{ActiveModelTrait, ConnectionTrait, EntityTrait, QueryOrder, QuerySelect, Set};
 use serde_json::json;
@@ -32,6 +33,17 @@ use uuid::Uuid;
 
 /// How many templates there may be.
 pub const TEMPLATES_MAX: u64 = 1_000;
+
+/// What is wrong with a text, or doubtful, as the editor says it: also whether anybody has its variables.
+///
+/// # Errors
+/// [`Error::Invalid`] for a text that cannot be read, [`Error::Forbidden`].
+pub async fn lint(engine: &Engine, actor: &Actor, body: &str, channel: Channel) -> Result<Vec<Finding>> {
+    authorize(Operation::ContentRead, actor)?;
+    let template = Template::parse(body).map_err(|error| Error::invalid("body", error.to_string()))?;
+    let known: Vec<String> = known_variables(engine).await?.into_iter().collect();
+    Ok(template.lint(&known, LintOptions { marketing: true, sms: channel == Channel::Sms }))
+}
 
 /// All templates by name, each in its newest version.
 ///

@@ -8,6 +8,7 @@ mod form;
 mod list;
 mod list_export;
 mod merge;
+mod upsert;
 
 pub use detail::get;
 pub use dossier::export;
@@ -15,6 +16,7 @@ pub use erase::{After, remove};
 pub use list::{list, list_sorted};
 pub use list_export::{Format, export_list};
 pub use merge::merge;
+pub use upsert::upsert;
 
 use crate::{
     Engine, Error, Result,
@@ -87,6 +89,15 @@ pub(crate) async fn with_consents<C: ConnectionTrait>(conn: &C, rows: Vec<user::
 pub(crate) async fn load<C: ConnectionTrait>(conn: &C, id: UserId) -> Result<User> {
     let row = user::Entity::find_by_id(id.0).one(conn).await?.ok_or(Error::NotFound { what: "user" })?;
     with_consents(conn, vec![row]).await?.pop().ok_or(Error::NotFound { what: "user" })
+}
+
+/// Who has this number; someone who was merged into another is that other.
+pub(crate) async fn find_by_phone<C: ConnectionTrait>(
+    conn: &C,
+    phone: &domain::phone::Phone,
+) -> Result<Option<UserId>> {
+    let sql = "SELECT coalesce(merged_into, id) AS value FROM users WHERE phone = $1";
+    Ok(db::scalar::<Uuid, _>(conn, sql, values![phone.as_str()]).await?.map(UserId))
 }
 
 /// Makes a person, with no consent on any channel.

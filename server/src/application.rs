@@ -1,6 +1,7 @@
 //! The parts, put together: what `main` runs and what tests start.
 
 use crate::{
+    api::Cursors,
     config::{Config, Provider},
     connections::{self, Bounds},
     health::Health,
@@ -12,7 +13,7 @@ use crate::{
 use anyhow::{Context as _, Result, bail};
 use axum::Router;
 use engine::{
-    Actor, Clock, Db, Engine, Queue,
+    Actor, Clock, Db, Engine, Queue, api_keys,
     db::{Location, Pools},
     delivery::Slots,
     live::{self, Live},
@@ -152,6 +153,7 @@ impl Application {
             seed::run(&self.engine).await?;
         }
         self.first_sign_in = operators::first_sign_in(&self.engine).await?;
+        let cursor_key = api_keys::cursor_key(&self.engine).await.context("the key of cursors cannot be read")?;
         let web = Web {
             ingest: Ingest::start(self.engine.clone()),
             rooms: Rooms::new(self.engine.clone(), self.shutdown.clone()),
@@ -161,6 +163,7 @@ impl Application {
             verifier: Arc::new(verifier),
             account_sid: account_sid.into(),
             health: Arc::new(Health { redis }),
+            cursors: Arc::new(Cursors::new(cursor_key)),
         };
         self.address = Some(listener.local_addr()?);
         self.web = Some((listener, web::router(web)));

@@ -7,9 +7,13 @@ use crate::{
 };
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::{Parser, Subcommand};
-use domain::operator;
+use domain::{
+    api_key::{ApiKeyForm, Scope},
+    ids::ApiKeyId,
+    operator,
+};
 use engine::{
-    Actor, Db, consents,
+    Actor, Db, api_keys, consents,
     db::{Location, Pools},
     operators,
 };
@@ -61,6 +65,9 @@ pub enum Command {
     /// People at the dashboard.
     #[command(subcommand)]
     Operator(OperatorCommand),
+    /// Keys of the REST API.
+    #[command(subcommand)]
+    Key(KeyCommand),
     /// Say whether a consent receipt was issued here, and nobody changed it since; the exit code is the answer.
     VerifyReceipt {
         /// The file, as it was downloaded.
@@ -93,6 +100,30 @@ pub enum OperatorCommand {
     },
 }
 
+/// Keys of the REST API.
+#[derive(Debug, Subcommand)]
+pub enum KeyCommand {
+    /// Make one, and print it: it is not shown again.
+    Create {
+        /// What it is for.
+        #[arg(long)]
+        name: String,
+        /// What it may do, such as users:read; several are separated by commas. Left out: everything that keys may do.
+        #[arg(long, value_delimiter = ',')]
+        scope: Vec<Scope>,
+        /// After how many days it stops to hold.
+        #[arg(long)]
+        expires_in_days: Option<u32>,
+    },
+    /// List them.
+    List,
+    /// Take one back.
+    Revoke {
+        /// Its id.
+        id: ApiKeyId,
+    },
+}
+
 /// Does what the command line says.
 ///
 /// # Errors
@@ -118,9 +149,35 @@ pub async fn run(cli: Cli) -> Result<()> {
             seed::run(&application.engine).await
         }
         Command::Operator(command) => operator(config, command).await,
+        Command::Key(command) => key(config, command).await,
         Command::VerifyReceipt { file } => verify_receipt(config, &file).await,
         Command::Healthcheck => healthcheck(config.settings.listen),
     }
+}
+
+async fn key(config: Config, command: KeyCommand) -> Result<()> {
+    let application = Application::build(config, Role::Command).await?;
+    let (engine, actor) = (&application.engine, Actor::system());
+    let mut out = std::io::stdout();
+    match command {
+        KeyCommand::Create { name, scope, expires_in_days } => {
+            let scopes = if scope.is_empty() { Scope::ALL.to_vec() } else { scope };
+            let form = ApiKeyForm { name, scopes, expires_in_days, rate_per_second: None };
+            writeln!(out, "{}", api_keys::create(engine, &actor, &form).await?.secret)?;
+        }
+        KeyCommand::List => {
+            for key in api_keys::list(engine, &actor).await? {
+                let scopes: Vec<&str> = key.scopes.iter().map(|scope| scope.as_str()).collect();
+                let state = if key.revoked_at.is_some() { "revoked" } else { "holds" };
+                writeln!(out, "{}  {}…  {state}  {}  {}", key.id, key.prefix, key.name, scopes.join(","))?;
+            }
+        }
+        KeyCommand::Revoke { id } => {
+            let key = api_keys::revoke(engine, &actor, id).await?;
+            writeln!(out, "Revoked {} ({}…)", key.name, key.prefix)?;
+        }
+    }
+    Ok(())
 }
 
 async fn verify_receipt(config: Config, file: &std::path::Path) -> Result<()> {

@@ -1,6 +1,7 @@
 //! The one binary, `ese`: web, workers, migrations, simulator. Edges only; every behaviour is the engine's.
 #![recursion_limit = "512"]
 
+pub mod api;
 pub mod application;
 pub mod cli;
 pub mod config;

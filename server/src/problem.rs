@@ -15,7 +15,7 @@ pub fn answer(error: &Error, client: &Client) -> Response {
     if matches!(problem.kind, Kind::Internal | Kind::Unavailable) {
         tracing::error!(error.kind = ?problem.kind, error.chain = %chain(error), "request failed");
     }
-    let mut response = plain(problem);
+    let mut response = send(problem);
     if let Some(seconds) = retry_after(error) {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
@@ -29,16 +29,17 @@ pub fn status(error: &Error) -> StatusCode {
 
 /// A refusal that comes from the edge itself.
 pub fn refuse(kind: Kind, detail: &str, client: &Client) -> Response {
-    plain(Problem { request_id: client.request_id.clone(), ..Problem::new(kind, detail) })
+    send(Problem { request_id: client.request_id.clone(), ..Problem::new(kind, detail) })
 }
 
 /// A problem of the protocol (405, 413 …): it has a status of its own.
 pub fn protocol(status: StatusCode, detail: &str) -> Response {
     let title = status.canonical_reason().unwrap_or("Refused").to_owned();
-    plain(Problem { title, status: status.as_u16(), ..Problem::new(Kind::Unreadable, detail) })
+    send(Problem { title, status: status.as_u16(), ..Problem::new(Kind::Unreadable, detail) })
 }
 
-fn plain(problem: Problem) -> Response {
+/// A problem as an answer.
+pub fn send(problem: Problem) -> Response {
     let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let kind = [(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"))];
     (status, kind, Json(problem)).into_response()

@@ -35,6 +35,7 @@ pub async fn identify(State(web): State<Web>, mut request: Request, next: Next) 
         address: peer.map(|peer| address(peer, headers, &web).to_string()),
         user_agent: headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).map(str::to_owned),
         request_id: mark.as_ref().map(|mark| mark.id.clone()),
+        idempotency_key: None,
     };
     let nonce = mark.map(|mark| mark.nonce).unwrap_or_default();
     let mut visitor = Visitor { client, nonce, ..Visitor::default() };
@@ -77,7 +78,7 @@ fn is_open(path: &str) -> bool {
 
 /// Callers that are no browsers: they have no session, and prove who they are by other means or learn nothing.
 fn is_machine(path: &str) -> bool {
-    path.starts_with("/webhooks/") || matches!(path, "/healthz" | "/readyz")
+    path.starts_with("/webhooks/") || path.starts_with("/api/v1/") || matches!(path, "/healthz" | "/readyz")
 }
 
 /// Files of the dashboard, which are the same for everyone: `/pkg/…` and files such as `/favicon.svg`.

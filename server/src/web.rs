@@ -1,6 +1,8 @@
 //! The router, on one screen, and what wraps it.
 
-use crate::{config::Config, extract::Visitor, health, imports, live, preferences, problem, session, users, webhooks};
+use crate::{
+    api, config::Config, extract::Visitor, health, imports, live, preferences, problem, session, users, webhooks,
+};
 use app::{App, shell};
 use axum::{
     Router,
@@ -50,6 +52,8 @@ pub struct Web {
     pub rooms: live::Rooms,
     /// What readiness asks.
     pub health: Arc<health::Health>,
+    /// Signs the cursors of the API's pages.
+    pub cursors: Arc<api::Cursors>,
 }
 
 impl FromRef<Web> for LeptosOptions {
@@ -87,6 +91,8 @@ pub fn router(web: Web) -> Router {
         .route("/webhooks/twilio/inbound", post(webhooks::inbound))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
+        .merge(api::docs())
+        .nest("/api/v1", api::router(&web))
         .route("/api", axum::routing::any(missing))
         .route("/api/{*rest}", axum::routing::any(missing))
         .leptos_routes_with_context(&web, generate_route_list(App), context.clone(), {
@@ -154,10 +160,13 @@ async fn envelope(State(web): State<Web>, mut request: Request, next: Next) -> R
 /// Bounds the body, and refuses methods that nobody needs.
 async fn bound(request: Request, next: Next) -> Response {
     let known = [Method::GET, Method::HEAD, Method::POST, Method::OPTIONS];
-    if !known.contains(request.method()) {
+    let of_api = [Method::PUT, Method::PATCH, Method::DELETE];
+    let path = request.uri().path();
+    let takes = known.contains(request.method()) || (path.starts_with("/api/v1/") && of_api.contains(request.method()));
+    if !takes {
         return problem::protocol(StatusCode::METHOD_NOT_ALLOWED, "This address does not take this method.");
     }
-    if request.uri().path() == UPLOAD {
+    if path == UPLOAD || (path == api::UPLOAD && request.method() == Method::POST) {
         return next.run(request).await;
     }
     let length = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
@@ -174,10 +183,15 @@ async fn secure(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let found = response.status().is_success() || response.status() == StatusCode::NOT_MODIFIED;
     let headers = response.headers_mut();
-    let policy = format!(
-        "default-src 'self'; script-src 'nonce-{nonce}' 'strict-dynamic' 'wasm-unsafe-eval'; style-src 'self'; \
+    let docs = path.starts_with("/api/docs/");
+    let policy = if docs {
+        api::DOCS_POLICY.to_owned()
+    } else {
+        format!(
+            "default-src 'self'; script-src 'nonce-{nonce}' 'strict-dynamic' 'wasm-unsafe-eval'; style-src 'self'; \
          style-src-attr 'unsafe-inline'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
-    );
+        )
+    };
     if let Ok(policy) = HeaderValue::from_str(&policy) {
         headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     }

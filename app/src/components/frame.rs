@@ -83,6 +83,8 @@ fn role_of_request() -> Option<Role> {
     match use_context::<Option<engine::Actor>>().flatten()?.identity {
         Identity::Operator { role, .. } => Some(role),
         Identity::System => Some(Role::Admin),
+        // Integrations have no use for pages.
+        Identity::Key { .. } => None,
     }
 }
 

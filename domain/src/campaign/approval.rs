@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// Where a campaign stands between being written and being allowed to start.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum Approval {
     /// The workspace asks for none.

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 
 /// The audience of a campaign: a filter, and what is left out. Nobody is in it twice, whatever it says.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(default, deny_unknown_fields)]
 pub struct Audience {
     /// A saved segment, or none.
     pub segment: Option<SegmentId>,
@@ -22,7 +23,8 @@ pub struct Audience {
 
 /// Whom a campaign leaves out, though they match.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(default, deny_unknown_fields)]
 pub struct Exclusions {
     /// Those who match one of these segments; at most [`EXCLUDED_MAX`].
     pub segments: Vec<SegmentId>,

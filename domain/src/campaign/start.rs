@@ -11,6 +11,7 @@ const LAST_ZONE_HOURS: i64 = 12;
 
 /// When a campaign starts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Start {
     /// When it is launched.
@@ -74,6 +75,7 @@ impl From<NaiveDateTime> for Start {
 
 /// Which campaigns a list shows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Listed {
     /// All that are not put away.

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 /// Where a person stands to a campaign's audience.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Place {
     /// They have a message of it.
@@ -31,6 +32,7 @@ pub enum Place {
 
 /// Why a person gets a campaign's message, or why not.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Why {
     /// The campaign.
     pub campaign: CampaignId,

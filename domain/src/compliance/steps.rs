@@ -19,6 +19,7 @@ words! {
 
 /// What one gate says, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Step {
     /// The gate.
     pub gate: Gate,

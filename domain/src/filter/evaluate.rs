@@ -51,6 +51,7 @@ pub struct Occurrence {
 
 /// What one condition says of a person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Explanation {
     /// The condition, as the language writes it.
     pub text: String,

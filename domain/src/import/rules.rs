@@ -38,6 +38,7 @@ words! {
 
 /// The policies of an import, by the fields' words. What is not named is overwritten.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(transparent)]
 pub struct Policies(pub BTreeMap<String, Policy>);
 

@@ -37,7 +37,8 @@ impl ImportStatus {
 
 /// What an operator says about a file before it goes in.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(default, deny_unknown_fields)]
 pub struct ImportOptions {
     /// The region of numbers without a country code, as ISO 3166 alpha-2.
     pub default_region: Option<String>,
@@ -57,6 +58,7 @@ pub struct ImportOptions {
 
 /// An import.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ImportView {
     /// Its id.
     pub id: ImportId,
@@ -94,6 +96,7 @@ pub struct ImportView {
 
 /// What came of an import's rows. Every row is counted once in created, updated, unchanged, duplicate or rejected.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct ImportReport {
     /// Rows read.
@@ -143,6 +146,7 @@ impl ImportReport {
 
 /// A repair that would save refused rows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Offer {
     /// The repair.
     pub repair: Repair,
@@ -156,6 +160,7 @@ pub struct Offer {
 
 /// What an import does to one person.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Change {
     /// The line of the file.
     pub line: u64,
@@ -169,6 +174,7 @@ pub struct Change {
 
 /// How good a list is: counts of rows.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct Quality {
     /// Rows whose number is a mobile one, or may be.
@@ -186,6 +192,7 @@ pub const RUN_SUSPICIOUS: i64 = 50;
 
 /// Runs of numbers that follow one another.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct Sequences {
     /// The longest run.
@@ -203,6 +210,7 @@ impl Sequences {
 
 /// A refused row.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ImportReject {
     /// The line of the file, from 1.
     pub line: i64,

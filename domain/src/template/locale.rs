@@ -11,6 +11,8 @@ const TAG_MAX_BYTES: usize = 35;
 
 /// What a version says in one language.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
 pub struct LocaleText {
     /// The text.
     pub body: String,

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 /// A template in its newest version.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TemplateView {
     /// Its id.
     pub id: TemplateId,
@@ -31,6 +32,8 @@ pub struct TemplateView {
 
 /// What an operator enters for a template.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
 pub struct TemplateForm {
     /// The name.
     pub name: String,
@@ -62,6 +65,7 @@ impl From<&TemplateView> for TemplateForm {
 
 /// What somebody would get.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TemplatePreview {
     /// Who, in words.
     pub person: String,

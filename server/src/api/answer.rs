@@ -1,0 +1,239 @@
+//! Answers of the API: pages with signed cursors, single resources with their tag, and failures.
+
+use super::{Cursors, cursor::Place};
+use crate::problem;
+use axum::{
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use domain::{
+    page::{LIMIT_MAX, Page, PageRequest},
+    problem::{Kind, Problem},
+};
+use engine::{Error, digest};
+use serde::Serialize;
+use serde_json::Value;
+use std::sync::Arc;
+use utoipa::{IntoResponses, ToSchema};
+
+/// One page of a list.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Listed<T> {
+    /// The rows.
+    pub data: Vec<T>,
+    /// The cursor of the next page; `null` on the last.
+    pub next: Option<String>,
+    /// The cursor of the page before; `null` on the first.
+    pub prev: Option<String>,
+}
+
+/// A list that is short enough for one answer.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Rows<T> {
+    /// All of them.
+    pub data: Vec<T>,
+}
+
+/// What every operation may answer instead of success.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "it describes answers and is none")]
+pub enum Refusals {
+    /// The request cannot be read: not JSON, a query parameter that is unknown or there twice.
+    #[response(status = 400, content_type = "application/problem+json")]
+    Unreadable(#[to_schema] Problem),
+    /// There is no key, or it does not hold (any more).
+    #[response(status = 401, content_type = "application/problem+json")]
+    Unauthenticated(#[to_schema] Problem),
+    /// The key lacks the scope.
+    #[response(status = 403, content_type = "application/problem+json")]
+    Forbidden(#[to_schema] Problem),
+    /// There is no such thing.
+    #[response(status = 404, content_type = "application/problem+json")]
+    NotFound(#[to_schema] Problem),
+    /// The state does not allow it, or the same request is under way.
+    #[response(status = 409, content_type = "application/problem+json")]
+    Conflict(#[to_schema] Problem),
+    /// It changed since it was read (`If-Match`).
+    #[response(status = 412, content_type = "application/problem+json")]
+    Stale(#[to_schema] Problem),
+    /// The body is too large.
+    #[response(status = 413, content_type = "application/problem+json")]
+    TooLarge(#[to_schema] Problem),
+    /// The body is not JSON by its `Content-Type`.
+    #[response(status = 415, content_type = "application/problem+json")]
+    MediaType(#[to_schema] Problem),
+    /// Something in the input is wrong, by field; or the idempotency key was used for another request.
+    #[response(status = 422, content_type = "application/problem+json")]
+    Invalid(#[to_schema] Problem),
+    /// Too many requests; `Retry-After` says when to come back.
+    #[response(status = 429, content_type = "application/problem+json")]
+    TooMany(#[to_schema] Problem),
+    /// Something is away for the moment; `Retry-After` says when to come back.
+    #[response(status = 503, content_type = "application/problem+json")]
+    Unavailable(#[to_schema] Problem),
+}
+
+/// A failure on its way out. What knows the request turns it into the answer ([`super::guard`]).
+#[derive(Debug, Clone)]
+pub enum Failure {
+    /// A use case said no.
+    Engine(Arc<Error>),
+    /// The edge did, before any use case.
+    Edge {
+        /// The status.
+        status: StatusCode,
+        /// Why, in words.
+        detail: String,
+    },
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Engine(Arc::new(error))
+    }
+}
+
+impl Failure {
+    /// The request cannot be read.
+    pub fn unreadable(detail: &str) -> Self {
+        Self::Edge { status: StatusCode::BAD_REQUEST, detail: detail.to_owned() }
+    }
+
+    /// The body is of a kind that is not read here.
+    pub fn media_type(detail: &str) -> Self {
+        Self::Edge { status: StatusCode::UNSUPPORTED_MEDIA_TYPE, detail: detail.to_owned() }
+    }
+
+    /// A refusal by its status alone.
+    pub fn status(status: StatusCode) -> Self {
+        Self::Edge { status, detail: format!("{}.", status.canonical_reason().unwrap_or("Refused")) }
+    }
+
+    /// As an answer, without what only the request knows.
+    pub fn plain(&self, client: &engine::Client) -> Response {
+        match self {
+            Self::Engine(error) => problem::answer(error, client),
+            Self::Edge { status, detail } => {
+                let title = status.canonical_reason().unwrap_or("Refused").to_owned();
+                problem::send(Problem {
+                    title,
+                    status: status.as_u16(),
+                    request_id: client.request_id.clone(),
+                    ..Problem::new(Kind::Unreadable, detail.clone())
+                })
+            }
+        }
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let mut response = self.plain(&engine::Client::default());
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// What a handler answers.
+pub type Answer = Result<Response, Failure>;
+
+/// The tag of a representation, for `ETag` and `If-Match`.
+fn tag(body: &[u8]) -> String {
+    format!("\"{}\"", BASE64_URL_SAFE_NO_PAD.encode(&digest(body)[..12]))
+}
+
+/// One resource, with its tag.
+pub fn one<T: Serialize>(status: StatusCode, value: &T) -> Answer {
+    let body = serde_json::to_vec(value).map_err(Error::internal)?;
+    let tag = HeaderValue::from_str(&tag(&body)).map_err(Error::internal)?;
+    let json = HeaderValue::from_static("application/json");
+    Ok((status, [(header::CONTENT_TYPE, json), (header::ETAG, tag)], body).into_response())
+}
+
+/// A resource that was just made, and where it is.
+pub fn made<T: Serialize>(value: &T, place: &str) -> Answer {
+    let mut response = one(StatusCode::CREATED, value)?;
+    let place = HeaderValue::from_str(&format!("/api/v1{place}")).map_err(Error::internal)?;
+    response.headers_mut().insert(header::LOCATION, place);
+    Ok(response)
+}
+
+/// Done, with nothing to say.
+pub fn done() -> Answer {
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// Refuses a change of something that is no longer as the caller read it. Without `If-Match` the last writer wins.
+///
+/// # Errors
+/// [`Error::Stale`].
+pub fn still<T: Serialize>(headers: &HeaderMap, current: &T) -> Result<(), Failure> {
+    let Some(wanted) = headers.get(header::IF_MATCH) else { return Ok(()) };
+    let wanted = wanted.to_str().map_err(|_| Failure::unreadable("If-Match cannot be read."))?;
+    let now = tag(&serde_json::to_vec(current).map_err(Error::internal)?);
+    let matches = wanted.trim() == "*" || wanted.split(',').any(|one| one.trim() == now);
+    if matches { Ok(()) } else { Err(Error::Stale.into()) }
+}
+
+/// What a list is asked for: where it begins, how many rows, and which of their fields.
+pub struct Asked {
+    place: Place,
+    limit: u32,
+    fields: Option<Vec<String>>,
+}
+
+impl Asked {
+    /// Reads a list's parameters.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a limit out of its range; 400 for a cursor that is none of ours.
+    pub fn read(
+        cursors: &Cursors,
+        cursor: Option<&str>,
+        limit: Option<u32>,
+        fields: Option<&str>,
+    ) -> Result<Self, Failure> {
+        let limit = limit.unwrap_or_else(|| PageRequest::default().limit);
+        if !(1..=LIMIT_MAX).contains(&limit) {
+            return Err(Error::invalid("limit", format!("1 to {LIMIT_MAX}")).into());
+        }
+        let place = match cursor {
+            Some(cursor) => cursors.read(cursor).ok_or_else(|| Failure::unreadable("This is not a cursor."))?,
+            None => Place::default(),
+        };
+        let fields = fields.map(|fields| fields.split(',').map(|name| name.trim().to_owned()).collect());
+        Ok(Self { place, limit, fields })
+    }
+
+    /// As the engine asks for it.
+    pub fn request(&self) -> PageRequest {
+        PageRequest { after: self.place.after().map(str::to_owned), limit: self.limit }
+    }
+
+    /// The page as an answer.
+    pub fn answer<T: Serialize>(&self, cursors: &Cursors, page: Page<T>) -> Answer {
+        let next = page.next.map(|next| cursors.write(&self.place.next(next)));
+        let prev = self.place.prev().map(|place| cursors.write(&place));
+        let rows: Vec<Value> =
+            page.rows.iter().map(serde_json::to_value).collect::<Result<_, _>>().map_err(Error::internal)?;
+        let data = match &self.fields {
+            Some(fields) => rows.into_iter().map(|row| chosen(row, fields)).collect::<Result<_, _>>()?,
+            None => rows,
+        };
+        one(StatusCode::OK, &Listed { data, next, prev })
+    }
+}
+
+/// The chosen fields of a row.
+fn chosen(row: Value, fields: &[String]) -> Result<Value, Failure> {
+    let Value::Object(mut row) = row else { return Ok(row) };
+    let mut kept = serde_json::Map::new();
+    for field in fields {
+        match row.remove(field) {
+            Some(value) => drop(kept.insert(field.clone(), value)),
+            None => return Err(Error::invalid("fields", format!("there is no field \"{field}\" here")).into()),
+        }
+    }
+    Ok(Value::Object(kept))
+}

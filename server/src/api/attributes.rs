@@ -1,0 +1,62 @@
+//! Declared attributes.
+
+use super::{
+    answer::{Answer, Refusals, Rows, done, one},
+    extract::{Json, Key, Path},
+};
+use crate::web::Web;
+use axum::{extract::State, http::StatusCode};
+use domain::{
+    attribute::{Attribute, AttributeForm},
+    ids::AttributeId,
+};
+use engine::attributes;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+/// The operations.
+pub fn router() -> OpenApiRouter<Web> {
+    OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(remove))
+}
+
+/// List declared attributes
+#[utoipa::path(
+    get,
+    path = "/attributes",
+    tag = "Attributes",
+    responses((status = 200, description = "List declared attributes", body = Rows<Attribute>), Refusals),
+    security(("key" = []))
+)]
+async fn list(State(web): State<Web>, Key(actor): Key) -> Answer {
+    one(StatusCode::OK, &Rows { data: attributes::list(&web.engine, &actor).await? })
+}
+
+/// Declare an attribute
+///
+/// Values that people have already are brought to its kind; if one cannot be, nothing changes.
+#[utoipa::path(
+    post,
+    path = "/attributes",
+    tag = "Attributes",
+    request_body(content = AttributeForm, example = json!({"name": "age", "kind": "number", "description": "In years"})),
+    responses((status = 201, description = "Declare an attribute", body = Attribute), Refusals),
+    security(("key" = []))
+)]
+async fn create(State(web): State<Web>, Key(actor): Key, Json(form): Json<AttributeForm>) -> Answer {
+    one(StatusCode::CREATED, &attributes::create(&web.engine, &actor, &form).await?)
+}
+
+/// Take a declaration back
+///
+/// People keep their values.
+#[utoipa::path(
+    delete,
+    path = "/attributes/{id}",
+    tag = "Attributes",
+    params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898")),
+    responses((status = 204, description = "Take a declaration back"), Refusals),
+    security(("key" = []))
+)]
+async fn remove(State(web): State<Web>, Key(actor): Key, Path(id): Path<AttributeId>) -> Answer {
+    attributes::delete(&web.engine, &actor, id).await?;
+    done()
+}

@@ -1,0 +1,139 @@
+//! How the engine is, what it gave up, and the switch that stops it.
+
+use super::{
+    answer::{Answer, Asked, Failure, Listed, Refusals, done, one},
+    extract::{Json, Key, Path, Query},
+};
+use crate::web::Web;
+use axum::{extract::State, http::StatusCode};
+use domain::{
+    dead_letter::{DeadLetter, Resolution},
+    health::{Health, Stop},
+    ids::DeadLetterId,
+};
+use engine::{dead_letters, health, kill_switch};
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+/// The operations.
+pub fn router() -> OpenApiRouter<Web> {
+    OpenApiRouter::new()
+        .routes(routes!(get))
+        .routes(routes!(stop))
+        .routes(routes!(release))
+        .routes(routes!(letters))
+        .routes(routes!(resolve))
+}
+
+/// Which letters.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct ListLetters {
+    /// Where the page begins: `next` or `prev` of another page.
+    cursor: Option<String>,
+    /// How many rows, 1 to 200.
+    #[param(minimum = 1, maximum = 200)]
+    limit: Option<u32>,
+    /// Only these fields of each row, separated by commas.
+    #[param(example = "id")]
+    fields: Option<String>,
+    /// Only of this kind of work.
+    kind: Option<String>,
+}
+
+impl ListLetters {
+    fn asked(&self, web: &Web) -> Result<Asked, Failure> {
+        Asked::read(&web.cursors, self.cursor.as_deref(), self.limit, self.fields.as_deref())
+    }
+}
+
+/// Why everything stops.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct StopForm {
+    /// For those who see the stop.
+    reason: String,
+}
+
+/// What becomes of work that was given up.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct ResolveLetter {
+    /// Whether it is tried again or discarded.
+    resolution: Resolution,
+}
+
+/// How the engine is
+#[utoipa::path(
+    get,
+    path = "/health",
+    tag = "Health",
+    responses((status = 200, description = "How the engine is", body = Health), Refusals),
+    security(("key" = []))
+)]
+async fn get(State(web): State<Web>, Key(actor): Key) -> Answer {
+    one(StatusCode::OK, &health::get(&web.engine, &actor).await?)
+}
+
+/// Stop all sending
+///
+/// Within a second, and until somebody lets it go on.
+#[utoipa::path(
+    post,
+    path = "/delivery/stop",
+    tag = "Health",
+    request_body(content = StopForm, example = json!({"reason": "wrong price in the text"})),
+    responses((status = 200, description = "Stop all sending", body = Stop), Refusals),
+    security(("key" = []))
+)]
+async fn stop(State(web): State<Web>, Key(actor): Key, Json(form): Json<StopForm>) -> Answer {
+    one(StatusCode::OK, &kill_switch::stop(&web.engine, &actor, &form.reason).await?)
+}
+
+/// Let sending go on
+#[utoipa::path(
+    post,
+    path = "/delivery/release",
+    tag = "Health",
+    responses((status = 204, description = "Let sending go on"), Refusals),
+    security(("key" = []))
+)]
+async fn release(State(web): State<Web>, Key(actor): Key) -> Answer {
+    kill_switch::release(&web.engine, &actor).await?;
+    done()
+}
+
+/// List work that was given up
+#[utoipa::path(
+    get,
+    path = "/dead-letters",
+    tag = "Health",
+    params(ListLetters),
+    responses((status = 200, description = "List work that was given up", body = Listed<DeadLetter>), Refusals),
+    security(("key" = []))
+)]
+async fn letters(State(web): State<Web>, Key(actor): Key, Query(query): Query<ListLetters>) -> Answer {
+    let asked = query.asked(&web)?;
+    asked.answer(&web.cursors, dead_letters::list(&web.engine, &actor, query.kind.as_deref(), &asked.request()).await?)
+}
+
+/// Try given up work again, or discard it
+#[utoipa::path(
+    post,
+    path = "/dead-letters/{id}/resolve",
+    tag = "Health",
+    params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898")),
+    request_body(content = ResolveLetter, example = json!({"resolution": "redriven"})),
+    responses((status = 200, description = "Try given up work again, or discard it", body = DeadLetter), Refusals),
+    security(("key" = []))
+)]
+async fn resolve(
+    State(web): State<Web>,
+    Key(actor): Key,
+    Path(id): Path<DeadLetterId>,
+    Json(form): Json<ResolveLetter>,
+) -> Answer {
+    one(StatusCode::OK, &dead_letters::resolve(&web.engine, &actor, id, form.resolution).await?)
+}

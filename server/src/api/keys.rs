@@ -1,0 +1,61 @@
+//! API keys.
+
+use super::{
+    answer::{Answer, Refusals, Rows, one},
+    extract::{Json, Key, Path},
+};
+use crate::web::Web;
+use axum::{extract::State, http::StatusCode};
+use domain::{
+    api_key::{ApiKey, ApiKeyForm, NewApiKey},
+    ids::ApiKeyId,
+};
+use engine::api_keys;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+/// The operations.
+pub fn router() -> OpenApiRouter<Web> {
+    OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(revoke))
+}
+
+/// List keys
+#[utoipa::path(
+    get,
+    path = "/keys",
+    tag = "Keys",
+    responses((status = 200, description = "List keys", body = Rows<ApiKey>), Refusals),
+    security(("key" = []))
+)]
+async fn list(State(web): State<Web>, Key(actor): Key) -> Answer {
+    one(StatusCode::OK, &Rows { data: api_keys::list(&web.engine, &actor).await? })
+}
+
+/// Create a key
+///
+/// Its secret is in this answer and nowhere else. It may do no more than your own.
+#[utoipa::path(
+    post,
+    path = "/keys",
+    tag = "Keys",
+    request_body(content = ApiKeyForm, example = json!({"name": "Shop", "scopes": ["users:read"], "expires_in_days": 90})),
+    responses((status = 201, description = "Create a key", body = NewApiKey), Refusals),
+    security(("key" = []))
+)]
+async fn create(State(web): State<Web>, Key(actor): Key, Json(form): Json<ApiKeyForm>) -> Answer {
+    one(StatusCode::CREATED, &api_keys::create(&web.engine, &actor, &form).await?)
+}
+
+/// Take a key back
+///
+/// The next request with it is refused.
+#[utoipa::path(
+    delete,
+    path = "/keys/{id}",
+    tag = "Keys",
+    params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898")),
+    responses((status = 200, description = "Take a key back", body = ApiKey), Refusals),
+    security(("key" = []))
+)]
+async fn revoke(State(web): State<Web>, Key(actor): Key, Path(id): Path<ApiKeyId>) -> Answer {
+    one(StatusCode::OK, &api_keys::revoke(&web.engine, &actor, id).await?)
+}

@@ -1,0 +1,440 @@
+//! Users: who they are, what they agreed to, and what happened to them.
+
+use super::{
+    answer::{Answer, Asked, Failure, Listed, Refusals, Rows, done, made, one, still},
+    extract::{Json, Key, Path, Query},
+};
+use crate::web::Web;
+use axum::{
+    extract::State,
+    http::{HeaderMap, StatusCode},
+};
+use domain::{
+    campaign::Why,
+    consent::{ConsentEvent, ConsentKind},
+    ids::{CampaignId, TopicId, UserId},
+    phone::Channel,
+    preferences::SignedReceipt,
+    problem::Problem,
+    topic::{SubscriptionState, SubscriptionView},
+    user::{TimelineEntry, User, UserForm, UserSort},
+};
+use engine::{
+    Error, campaigns, consents, subscriptions,
+    users::{self, After},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+/// The operations.
+pub fn router() -> OpenApiRouter<Web> {
+    OpenApiRouter::new()
+        .routes(routes!(list, create))
+        .routes(routes!(batch))
+        .routes(routes!(get, update, remove))
+        .routes(routes!(merge))
+        .routes(routes!(export))
+        .routes(routes!(timeline))
+        .routes(routes!(consents, consent))
+        .routes(routes!(receipt))
+        .routes(routes!(subscriptions))
+        .routes(routes!(subscribe))
+        .routes(routes!(why))
+}
+
+/// How many users one batch may have.
+const BATCH_MAX: usize = 500;
+
+/// Which users.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct ListUsers {
+    /// Where the page begins: `next` or `prev` of another page.
+    cursor: Option<String>,
+    /// How many rows, 1 to 200.
+    #[param(minimum = 1, maximum = 200)]
+    limit: Option<u32>,
+    /// Only these fields of each row, separated by commas.
+    #[param(example = "id")]
+    fields: Option<String>,
+    /// Whom: a filter in the filter language (docs/FILTERS.md).
+    #[param(example = "city = \"Boston\"")]
+    filter: Option<String>,
+    /// In which order.
+    sort: Option<UserSort>,
+}
+
+impl ListUsers {
+    fn asked(&self, web: &Web) -> Result<Asked, Failure> {
+        Asked::read(&web.cursors, self.cursor.as_deref(), self.limit, self.fields.as_deref())
+    }
+}
+
+/// Users to create or update.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Batch {
+    /// 1 to 500 users, each with a number.
+    users: Vec<UserForm>,
+}
+
+/// What became of each row.
+#[derive(Debug, Serialize, ToSchema)]
+struct BatchResults {
+    /// In the order of the rows.
+    data: Vec<BatchResult>,
+}
+
+/// What became of one row.
+#[derive(Debug, Serialize, ToSchema)]
+struct BatchResult {
+    /// 201 for created, 200 for updated, else why not.
+    status: u16,
+    /// The user.
+    user: Option<User>,
+    /// Why it was refused.
+    problem: Option<Problem>,
+}
+
+/// What changes; whatever is left out stays.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct UserChange {
+    /// The number.
+    #[serde(default)]
+    phone: Option<String>,
+    /// The name.
+    #[serde(default)]
+    name: Option<String>,
+    /// The language, as a BCP 47 tag.
+    #[serde(default)]
+    locale: Option<String>,
+    /// The IANA zone.
+    #[serde(default)]
+    zone: Option<String>,
+    /// Attributes by name.
+    #[serde(default)]
+    attributes: Option<Map<String, Value>>,
+}
+
+/// How a user is removed.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct Remove {
+    /// Whether nobody may message the addresses again.
+    suppress: Option<bool>,
+}
+
+/// Who is the same person.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Duplicate {
+    /// The row that becomes history.
+    from: UserId,
+}
+
+/// What a person said.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Said {
+    /// On which channel.
+    channel: Channel,
+    /// What: `opt_in` or `opt_out`.
+    kind: ConsentKind,
+    /// How it is known.
+    evidence: String,
+}
+
+/// A choice on a topic.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Choice {
+    /// What the person chose.
+    state: SubscriptionState,
+    /// How it is known.
+    evidence: String,
+}
+
+/// List users
+///
+/// Those who were merged into others are left out.
+#[utoipa::path(
+    get,
+    path = "/users",
+    tag = "Users",
+    params(ListUsers),
+    responses((status = 200, description = "List users", body = Listed<User>), Refusals),
+    security(("key" = []))
+)]
+async fn list(State(web): State<Web>, Key(actor): Key, Query(query): Query<ListUsers>) -> Answer {
+    let asked = query.asked(&web)?;
+    let filter = query.filter.as_deref().unwrap_or_default();
+    let sort = query.sort.unwrap_or_default();
+    asked.answer(&web.cursors, users::list_sorted(&web.engine, &actor, filter, sort, &asked.request()).await?)
+}
+
+/// Create a user
+///
+/// With no consent on any channel: record that by itself, with its evidence.
+#[utoipa::path(
+    post,
+    path = "/users",
+    tag = "Users",
+    request_body(content = UserForm, example = json!({"phone": "+12025550143", "name": "Ann", "zone": "America/New_York", "attributes": {"city": "Boston"}})),
+    responses((status = 201, description = "Create a user", body = User), Refusals),
+    security(("key" = []))
+)]
+async fn create(State(web): State<Web>, Key(actor): Key, Json(form): Json<UserForm>) -> Answer {
+    let user = users::create(&web.engine, &actor, &form).await?;
+    made(&user, &format!("/users/{}", user.id))
+}
+
+/// Create or update many users
+///
+/// Each row is looked up by its number, and created or updated on its own; a row that is refused leaves the others as they are.
+/// The answer has one result for each row, in their order.
+#[utoipa::path(
+    post,
+    path = "/users/batch",
+    tag = "Users",
+    request_body(content = Batch, example = json!({"users": [{"phone": "+12025550143", "name": "Ann"}, {"phone": "+12025550144"}]})),
+    responses((status = 200, description = "Create or update many users", body = BatchResults), Refusals),
+    security(("key" = []))
+)]
+async fn batch(State(web): State<Web>, Key(actor): Key, Json(rows): Json<Batch>) -> Answer {
+    if rows.users.is_empty() || rows.users.len() > BATCH_MAX {
+        return Err(Error::invalid("users", format!("1 to {BATCH_MAX} users")).into());
+    }
+    // Each row is an act of its own: an idempotency key of the whole would end with the first.
+    let mut results = Vec::with_capacity(rows.users.len());
+    for form in &rows.users {
+        results.push(match users::upsert(&web.engine, &actor, form).await {
+            Ok((user, true)) => BatchResult { status: 201, user: Some(user), problem: None },
+            Ok((user, false)) => BatchResult { status: 200, user: Some(user), problem: None },
+            Err(error @ (Error::Unavailable { .. } | Error::Internal { .. } | Error::Forbidden { .. })) => {
+                return Err(error.into());
+            }
+            Err(error) => {
+                let problem = error.problem(actor.client.request_id.as_deref());
+                BatchResult { status: problem.status, user: None, problem: Some(problem) }
+            }
+        });
+    }
+    one(StatusCode::OK, &BatchResults { data: results })
+}
+
+/// Get a user
+#[utoipa::path(
+    get,
+    path = "/users/{id}",
+    tag = "Users",
+    params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898")),
+    responses((status = 200, description = "Get a user", body = User), Refusals),
+    security(("key" = []))
+)]
+async fn get(State(web): State<Web>, Key(actor): Key, Path(id): Path<UserId>) -> Answer {
+    one(StatusCode::OK, &users::get(&web.engine, &actor, id).await?.user)
+}
+
+/// Update a user
+///
+/// Fields that are left out stay as they are; an attribute that is given as an empty text is taken away.
+#[utoipa::path(
+    patch,
+    path = "/users/{id}",
+    tag = "Users",
+    params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898"), ("If-Match" = Option<String>, Header, description = "The ETag that the user was read with")),
+    request_body(content = UserChange, example = json!({"name": "Ann Lee"})),
+    responses((status = 200, description = "Update a user", body = User), Refusals),
+    security(("key" = []))
+)]
+async fn update(
+    State(web): State<Web>,
+    Key(actor): Key,
+    Path(id): Path<UserId>,
+    headers: HeaderMap,
+    Json(change): Json<UserChange>,
+) -> Answer {
+    let now = users::get(&web.engine, &actor, id).await?.user;
+    still(&headers, &now)?;
+    let text = |given: Option<String>, now: Option<String>| given.or(now).unwrap_or_default();
+    let form = UserForm {
+        phone: text(change.phone, now.phone.map(|phone| phone.to_string())),
+        name: text(change.name, now.name),
+        locale: text(change.locale, now.locale),
+        zone: text(change.zone, now.zone),
+        attributes: change.attributes.map(|given| now.attributes.into_iter().chain(given).collect()),
+    };
+    one(StatusCode::OK, &users::update(&web.engine, &actor, id, &form).await?)
+}
+
+/// Delete or erase a user
+///
+/// Everything held on the person goes. With `suppress=true` a keyed hash of the addresses stays, so that nobody can message them again.
+#[utoipa::path(
+    delete,
+    path = "/users/{id}",
+    tag = "Users",
+    params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898"), Remove),
+    responses((status = 204, description = "Delete or erase a user"), Refusals),
+    security(("key" = []))
+)]
+async fn remove(
+    State(web): State<Web>,
+    Key(actor): Key,
+    Path(id): Path<UserId>,
+    Query(query): Query<Remove>,
+) -> Answer {
+    let after = if query.suppress.unwrap_or(false) { After::Suppress } else { After::Nothing };
+    users::remove(&web.engine, &actor, id, after).await?;
+    done()
+}
+
+/// Merge a duplicate into a user
+///
+/// Both histories stay; the stricter consent of the two holds.
+#[utoipa::path(
+    post,
+    path = "/users/{id}/merge",
+    tag = "Users",
+    params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898")),
+    request_body(content = Duplicate, example = json!({"from": "01a21b02-efa0-720a-991b-f0bccf771898"})),
+    responses((status = 200, description = "Merge a duplicate into a user", body = User), Refusals),
+    security(("key" = []))
+)]
+async fn merge(
+    State(web): State<Web>,
+    Key(actor): Key,
+    Path(id): Path<UserId>,
+    Json(duplicate): Json<Duplicate>,
+) -> Answer {
+    one(StatusCode::OK, &users::merge(&web.engine, &actor, duplicate.from, id).await?)
+}
+
+/// Everything held on a user
+#[utoipa::path(
+    get,
+    path = "/users/{id}/export",
+    tag = "Users",
+    params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898")),
+    responses((status = 200, description = "Everything held on a user", body = serde_json::Value), Refusals),
+    security(("key" = []))
+)]
+async fn export(State(web): State<Web>, Key(actor): Key, Path(id): Path<UserId>) -> Answer {
+    one(StatusCode::OK, &users::export(&web.engine, &actor, id).await?)
+}
+
+/// What happened to a user
+///
+/// The newest hundred things.
+#[utoipa::path(
+    get,
+    path = "/users/{id}/timeline",
+    tag = "Users",
+    params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898")),
+    responses((status = 200, description = "What happened to a user", body = Rows<TimelineEntry>), Refusals),
+    security(("key" = []))
+)]
+async fn timeline(State(web): State<Web>, Key(actor): Key, Path(id): Path<UserId>) -> Answer {
+    one(StatusCode::OK, &Rows { data: users::get(&web.engine, &actor, id).await?.timeline })
+}
+
+/// The consent ledger of a user
+///
+/// The newest two hundred entries; the state on each channel is their fold.
+#[utoipa::path(
+    get,
+    path = "/users/{id}/consents",
+    tag = "Consent",
+    params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898")),
+    responses((status = 200, description = "The consent ledger of a user", body = Rows<ConsentEvent>), Refusals),
+    security(("key" = []))
+)]
+async fn consents(State(web): State<Web>, Key(actor): Key, Path(id): Path<UserId>) -> Answer {
+    one(StatusCode::OK, &Rows { data: users::get(&web.engine, &actor, id).await?.ledger })
+}
+
+/// Record consent
+///
+/// With evidence: how you know what the person said. An integration acts for the operator who gave it its key, and does not raise consent above the person's own opt-out.
+#[utoipa::path(
+    post,
+    path = "/users/{id}/consents",
+    tag = "Consent",
+    params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898")),
+    request_body(content = Said, example = json!({"channel": "sms", "kind": "opt_in", "evidence": "web form 12, 2026-05-12 10:04 UTC"})),
+    responses((status = 200, description = "Record consent", body = User), Refusals),
+    security(("key" = []))
+)]
+async fn consent(State(web): State<Web>, Key(actor): Key, Path(id): Path<UserId>, Json(said): Json<Said>) -> Answer {
+    one(StatusCode::OK, &consents::record(&web.engine, &actor, id, said.channel, said.kind, &said.evidence).await?)
+}
+
+/// A signed receipt of a user's consent
+///
+/// `ese verify-receipt FILE` verifies it.
+#[utoipa::path(
+    get,
+    path = "/users/{id}/consent-receipt",
+    tag = "Consent",
+    params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898")),
+    responses((status = 200, description = "A signed receipt of a user's consent", body = SignedReceipt), Refusals),
+    security(("key" = []))
+)]
+async fn receipt(State(web): State<Web>, Key(actor): Key, Path(id): Path<UserId>) -> Answer {
+    one(StatusCode::OK, &consents::receipt(&web.engine, &actor, id).await?)
+}
+
+/// The topics a user follows
+///
+/// Every topic, with the person's choice.
+#[utoipa::path(
+    get,
+    path = "/users/{id}/subscriptions",
+    tag = "Consent",
+    params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898")),
+    responses((status = 200, description = "The topics a user follows", body = Rows<SubscriptionView>), Refusals),
+    security(("key" = []))
+)]
+async fn subscriptions(State(web): State<Web>, Key(actor): Key, Path(id): Path<UserId>) -> Answer {
+    one(StatusCode::OK, &Rows { data: users::get(&web.engine, &actor, id).await?.subscriptions })
+}
+
+/// Record a choice on a topic
+#[utoipa::path(
+    put,
+    path = "/users/{id}/subscriptions/{topic}",
+    tag = "Consent",
+    params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898"), ("topic" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898")),
+    request_body(content = Choice, example = json!({"state": "subscribed", "evidence": "web form 12"})),
+    responses((status = 204, description = "Record a choice on a topic"), Refusals),
+    security(("key" = []))
+)]
+async fn subscribe(
+    State(web): State<Web>,
+    Key(actor): Key,
+    Path((id, topic)): Path<(UserId, TopicId)>,
+    Json(choice): Json<Choice>,
+) -> Answer {
+    subscriptions::set(&web.engine, &actor, id, topic, choice.state, &choice.evidence).await?;
+    done()
+}
+
+/// Why a user gets a campaign, or why not
+///
+/// What each condition of the audience and each gate says of the person now.
+#[utoipa::path(
+    get,
+    path = "/users/{id}/why/{campaign}",
+    tag = "Users",
+    params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898"), ("campaign" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898")),
+    responses((status = 200, description = "Why a user gets a campaign, or why not", body = Why), Refusals),
+    security(("key" = []))
+)]
+async fn why(State(web): State<Web>, Key(actor): Key, Path((id, campaign)): Path<(UserId, CampaignId)>) -> Answer {
+    one(StatusCode::OK, &campaigns::why(&web.engine, &actor, campaign, id).await?)
+}
