@@ -22,6 +22,7 @@ pub const FORGOTTEN_AFTER: Duration = Duration::seconds(60);
 /// What a breaker stops.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = BreakerScope))]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
     /// Everything: the provider, or our account there.

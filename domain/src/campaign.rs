@@ -277,6 +277,7 @@ pub struct Progress {
     /// How many people are in the audience so far.
     pub audience: i64,
     /// Messages by state.
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<Vec<serde_json::Value>>))]
     pub states: Vec<(State, i64)>,
     /// How many people wrote back after their message.
     pub replied: i64,

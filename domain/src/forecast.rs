@@ -37,10 +37,12 @@ pub struct Tally {
     /// What the gates said, `skip` or `defer`.
     pub gates: Vec<GateCount>,
     /// How many messages take so many parts.
+    #[cfg_attr(feature = "openapi", schema(value_type = BTreeMap<String, i64>))]
     pub parts: BTreeMap<u32, i64>,
     /// Messages and parts by country; of no country under the empty text.
     pub countries: BTreeMap<String, Load>,
     /// Parts by the person's zone (the empty text, where several are possible) and the second in which they are due.
+    #[cfg_attr(feature = "openapi", schema(value_type = BTreeMap<String, BTreeMap<String, Load>>))]
     pub waves: BTreeMap<String, BTreeMap<i64, Load>>,
     /// The largest messages.
     pub worst: Vec<Worst>,
@@ -87,6 +89,7 @@ pub struct Forecast {
     /// What it would cost, by currency.
     pub costs: Vec<Cost>,
     /// Parts by country for which there is no price.
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<Vec<serde_json::Value>>))]
     pub unpriced: Vec<(String, i64)>,
     /// What was added up.
     pub tally: Tally,

@@ -32,7 +32,11 @@ use axum::{
 };
 use utoipa::{
     Modify, OpenApi,
-    openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
+    openapi::{
+        RefOr, Schema,
+        schema::{AnyOfBuilder, ArrayItems, ObjectBuilder},
+        security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
+    },
 };
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_swagger_ui::SwaggerUi;
@@ -65,6 +69,22 @@ impl Modify for Bearer {
     }
 }
 
+/// Says of pages that their rows may be parts of a whole: with `fields` they hold what was asked for.
+fn rows_may_be_parts(openapi: &mut utoipa::openapi::OpenApi) {
+    let Some(components) = &mut openapi.components else { return };
+    let pages = components.schemas.iter_mut().filter(|(name, _)| name.starts_with("Listed_"));
+    for (_, page) in pages {
+        if let RefOr::T(Schema::Object(page)) = page
+            && let Some(RefOr::T(Schema::Array(rows))) = page.properties.get_mut("data")
+            && let ArrayItems::RefOrSchema(row) = &mut rows.items
+        {
+            let whole = (**row).clone();
+            let part = ObjectBuilder::new().description(Some("Only the fields that were asked for."));
+            **row = AnyOfBuilder::new().item(whole).item(part).into();
+        }
+    }
+}
+
 fn described() -> OpenApiRouter<Web> {
     OpenApiRouter::with_openapi(Description::openapi())
         .merge(users::router())
@@ -85,7 +105,9 @@ fn described() -> OpenApiRouter<Web> {
 
 /// The description of the API.
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    described().split_for_parts().1
+    let mut openapi = described().split_for_parts().1;
+    rows_may_be_parts(&mut openapi);
+    openapi
 }
 
 /// The operations alone, for whoever was let in.
@@ -95,8 +117,8 @@ fn operations(web: &Web) -> Router {
 
 /// Everything below `/api/v1`.
 pub fn router(web: &Web) -> Router<Web> {
-    let (operations, openapi) = described().split_for_parts();
-    let text = serde_json::to_string(&openapi).unwrap_or_default();
+    let operations = described().split_for_parts().0;
+    let text = serde_json::to_string(&openapi()).unwrap_or_default();
     let open = get(async move || ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], text));
     operations
         .fallback(async || answer::Failure::from(engine::Error::NotFound { what: "address" }))

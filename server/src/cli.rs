@@ -114,6 +114,9 @@ pub enum KeyCommand {
         /// After how many days it stops to hold.
         #[arg(long)]
         expires_in_days: Option<u32>,
+        /// How many requests it may make a second.
+        #[arg(long)]
+        rate_per_second: Option<u32>,
     },
     /// List them.
     List,
@@ -160,9 +163,9 @@ async fn key(config: Config, command: KeyCommand) -> Result<()> {
     let (engine, actor) = (&application.engine, Actor::system());
     let mut out = std::io::stdout();
     match command {
-        KeyCommand::Create { name, scope, expires_in_days } => {
+        KeyCommand::Create { name, scope, expires_in_days, rate_per_second } => {
             let scopes = if scope.is_empty() { Scope::ALL.to_vec() } else { scope };
-            let form = ApiKeyForm { name, scopes, expires_in_days, rate_per_second: None };
+            let form = ApiKeyForm { name, scopes, expires_in_days, rate_per_second };
             writeln!(out, "{}", api_keys::create(engine, &actor, &form).await?.secret)?;
         }
         KeyCommand::List => {

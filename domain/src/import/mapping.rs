@@ -91,11 +91,9 @@ pub fn is_attribute_name(name: &str) -> bool {
 
 /// Column index → field; `None` leaves the column out.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(transparent)]
 pub struct Mapping {
     /// One entry for each column of the file.
-    #[cfg_attr(feature = "openapi", schema(value_type = Vec<Option<String>>))]
     pub columns: Vec<Option<Field>>,
 }
 

@@ -43,6 +43,7 @@ pub struct ImportOptions {
     /// The region of numbers without a country code, as ISO 3166 alpha-2.
     pub default_region: Option<String>,
     /// Which column is what; guessed when the file arrives.
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<Option<String>>))]
     pub mapping: Mapping,
     /// How all people in the file agreed to SMS; empty if a column says so, or if they did not.
     pub sms_evidence: String,
@@ -112,6 +113,7 @@ pub struct ImportReport {
     /// Rows that were refused.
     pub rejected: i64,
     /// Refused rows by reason.
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<Vec<serde_json::Value>>))]
     pub reasons: Vec<(String, i64)>,
     /// People whose consent to SMS was recorded.
     pub sms_opted_in: i64,
@@ -122,6 +124,7 @@ pub struct ImportReport {
     /// People with no consent on any channel: campaigns skip them.
     pub without_consent: i64,
     /// Rows whose number was repaired, by repair.
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<Vec<serde_json::Value>>))]
     pub repaired: Vec<(Repair, i64)>,
     /// Repairs that would save refused rows.
     pub offers: Vec<Offer>,
@@ -169,6 +172,7 @@ pub struct Change {
     /// The person's address.
     pub address: String,
     /// Field, value before, value after; empty for none.
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<Vec<String>>))]
     pub fields: Vec<(String, String, String)>,
 }
 
@@ -182,6 +186,7 @@ pub struct Quality {
     /// Rows whose number is of another kind: fixed lines and the like, which get no SMS.
     pub other_lines: i64,
     /// Rows without a value, by column.
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<Vec<serde_json::Value>>))]
     pub missing: Vec<(String, i64)>,
 }
 

@@ -76,6 +76,7 @@ pub struct TemplatePreview {
     /// The variable without a value.
     pub missing: Option<String>,
     /// The values that were filled in, by variable.
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<Vec<String>>))]
     pub values: Vec<(String, String)>,
     /// How many parts it takes; 1 for WhatsApp.
     pub segments: u32,

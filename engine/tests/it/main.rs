@@ -1,6 +1,7 @@
 //! Use cases on real databases: every test runs on SQLite and on PostgreSQL.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod api_keys;
 mod attributes;
 mod brakes;
 mod breakers;

@@ -22,6 +22,7 @@ pub fn router() -> OpenApiRouter<Web> {
 #[utoipa::path(
     get,
     path = "/attributes",
+    operation_id = "attributes_list",
     tag = "Attributes",
     responses((status = 200, description = "List declared attributes", body = Rows<Attribute>), Refusals),
     security(("key" = []))
@@ -36,6 +37,7 @@ async fn list(State(web): State<Web>, Key(actor): Key) -> Answer {
 #[utoipa::path(
     post,
     path = "/attributes",
+    operation_id = "attributes_create",
     tag = "Attributes",
     request_body(content = AttributeForm, example = json!({"name": "age", "kind": "number", "description": "In years"})),
     responses((status = 201, description = "Declare an attribute", body = Attribute), Refusals),
@@ -51,6 +53,7 @@ async fn create(State(web): State<Web>, Key(actor): Key, Json(form): Json<Attrib
 #[utoipa::path(
     delete,
     path = "/attributes/{id}",
+    operation_id = "attributes_remove",
     tag = "Attributes",
     params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898")),
     responses((status = 204, description = "Take a declaration back"), Refusals),

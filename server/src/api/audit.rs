@@ -44,6 +44,7 @@ impl ListAudit {
 #[utoipa::path(
     get,
     path = "/audit",
+    operation_id = "audit_list",
     tag = "Audit",
     params(ListAudit),
     responses((status = 200, description = "List the audit log", body = Listed<AuditEntry>), Refusals),

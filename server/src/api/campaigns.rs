@@ -53,6 +53,7 @@ struct ListCampaigns {
     #[param(example = "id")]
     fields: Option<String>,
     /// Only those that stand so.
+    #[param(inline)]
     status: Option<CampaignStatus>,
     /// Those in the archive instead.
     archived: Option<bool>,
@@ -70,6 +71,7 @@ impl ListCampaigns {
 #[utoipa::path(
     get,
     path = "/campaigns",
+    operation_id = "campaigns_list",
     tag = "Campaigns",
     params(ListCampaigns),
     responses((status = 200, description = "List campaigns", body = Listed<CampaignRow>), Refusals),
@@ -89,6 +91,7 @@ async fn list(State(web): State<Web>, Key(actor): Key, Query(query): Query<ListC
 #[utoipa::path(
     post,
     path = "/campaigns",
+    operation_id = "campaigns_create",
     tag = "Campaigns",
     request_body(content = CampaignForm, example = json!({"name": "Autumn", "sender": "01a21b02-efa0-720a-991b-f0bccf771898", "template": "01a21b02-efa0-720a-991b-f0bccf771898", "audience": {"filter": "consent.sms = opted_in"}, "rate_per_second": 20})),
     responses((status = 201, description = "Create a draft", body = Campaign), Refusals),
@@ -105,6 +108,7 @@ async fn create(State(web): State<Web>, Key(actor): Key, Json(form): Json<Campai
 #[utoipa::path(
     post,
     path = "/campaigns/preview",
+    operation_id = "campaigns_preview",
     tag = "Campaigns",
     request_body(content = CampaignForm, example = json!({"name": "Autumn", "sender": "01a21b02-efa0-720a-991b-f0bccf771898", "template": "01a21b02-efa0-720a-991b-f0bccf771898", "audience": {"filter": "consent.sms = opted_in"}, "rate_per_second": 20})),
     responses((status = 200, description = "Look at a campaign before it is saved", body = Preview), Refusals),
@@ -118,6 +122,7 @@ async fn preview(State(web): State<Web>, Key(actor): Key, Json(form): Json<Campa
 #[utoipa::path(
     get,
     path = "/campaigns/{id}",
+    operation_id = "campaigns_get",
     tag = "Campaigns",
     params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898")),
     responses((status = 200, description = "Get a campaign", body = Campaign), Refusals),
@@ -131,6 +136,7 @@ async fn get(State(web): State<Web>, Key(actor): Key, Path(id): Path<CampaignId>
 #[utoipa::path(
     put,
     path = "/campaigns/{id}",
+    operation_id = "campaigns_update",
     tag = "Campaigns",
     params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898"), ("If-Match" = Option<String>, Header, description = "The ETag that the campaign was read with")),
     request_body(content = CampaignForm, example = json!({"name": "Autumn", "sender": "01a21b02-efa0-720a-991b-f0bccf771898", "template": "01a21b02-efa0-720a-991b-f0bccf771898", "audience": {"filter": "consent.sms = opted_in"}, "rate_per_second": 20})),
@@ -154,6 +160,7 @@ async fn update(
 #[utoipa::path(
     get,
     path = "/campaigns/{id}/balance",
+    operation_id = "campaigns_balance",
     tag = "Campaigns",
     params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898")),
     responses((status = 200, description = "Where a campaign's messages stand", body = Progress), Refusals),
@@ -169,6 +176,7 @@ async fn balance(State(web): State<Web>, Key(actor): Key, Path(id): Path<Campaig
 #[utoipa::path(
     post,
     path = "/campaigns/{id}/forecast",
+    operation_id = "campaigns_ask",
     tag = "Campaigns",
     params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898")),
     responses((status = 204, description = "Ask for a dry run"), Refusals),
@@ -185,6 +193,7 @@ async fn ask(State(web): State<Web>, Key(actor): Key, Path(id): Path<CampaignId>
 #[utoipa::path(
     get,
     path = "/campaigns/{id}/forecast",
+    operation_id = "campaigns_forecast",
     tag = "Campaigns",
     params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898")),
     responses((status = 200, description = "The newest dry run", body = Option<Forecast>), Refusals),
@@ -200,6 +209,7 @@ async fn forecast(State(web): State<Web>, Key(actor): Key, Path(id): Path<Campai
 #[utoipa::path(
     post,
     path = "/campaigns/{id}/schedule",
+    operation_id = "campaigns_schedule",
     tag = "Campaigns",
     params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898")),
     request_body(content = Start, example = json!({"kind": "instant", "at": "2027-01-15T10:00:00Z"})),
@@ -219,6 +229,7 @@ async fn schedule(
 #[utoipa::path(
     post,
     path = "/campaigns/{id}/clone",
+    operation_id = "campaigns_copy",
     tag = "Campaigns",
     params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898")),
     responses((status = 201, description = "Copy a campaign as a draft", body = Campaign), Refusals),
@@ -235,6 +246,7 @@ async fn copy(State(web): State<Web>, Key(actor): Key, Path(id): Path<CampaignId
 #[utoipa::path(
     post,
     path = "/campaigns/{id}/launch",
+    operation_id = "campaigns_launch",
     tag = "Campaigns",
     params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898")),
     responses((status = 200, description = "Launch a campaign now", body = Campaign), Refusals),
@@ -248,6 +260,7 @@ async fn launch(State(web): State<Web>, Key(actor): Key, Path(id): Path<Campaign
 #[utoipa::path(
     post,
     path = "/campaigns/{id}/unschedule",
+    operation_id = "campaigns_unschedule",
     tag = "Campaigns",
     params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898")),
     responses((status = 200, description = "Make a scheduled campaign a draft again", body = Campaign), Refusals),
@@ -263,6 +276,7 @@ async fn unschedule(State(web): State<Web>, Key(actor): Key, Path(id): Path<Camp
 #[utoipa::path(
     post,
     path = "/campaigns/{id}/pause",
+    operation_id = "campaigns_pause",
     tag = "Campaigns",
     params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898")),
     responses((status = 200, description = "Pause a campaign", body = Campaign), Refusals),
@@ -276,6 +290,7 @@ async fn pause(State(web): State<Web>, Key(actor): Key, Path(id): Path<CampaignI
 #[utoipa::path(
     post,
     path = "/campaigns/{id}/resume",
+    operation_id = "campaigns_resume",
     tag = "Campaigns",
     params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898")),
     responses((status = 200, description = "Let a paused campaign go on", body = Campaign), Refusals),
@@ -289,6 +304,7 @@ async fn resume(State(web): State<Web>, Key(actor): Key, Path(id): Path<Campaign
 #[utoipa::path(
     post,
     path = "/campaigns/{id}/cancel",
+    operation_id = "campaigns_cancel",
     tag = "Campaigns",
     params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898")),
     responses((status = 200, description = "Cancel a campaign for good", body = Campaign), Refusals),
@@ -304,6 +320,7 @@ async fn cancel(State(web): State<Web>, Key(actor): Key, Path(id): Path<Campaign
 #[utoipa::path(
     post,
     path = "/campaigns/{id}/propose",
+    operation_id = "campaigns_propose",
     tag = "Campaigns",
     params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898")),
     responses((status = 200, description = "Ask for a second operator's approval", body = Campaign), Refusals),
@@ -317,6 +334,7 @@ async fn propose(State(web): State<Web>, Key(actor): Key, Path(id): Path<Campaig
 #[utoipa::path(
     post,
     path = "/campaigns/{id}/archive",
+    operation_id = "campaigns_archive",
     tag = "Campaigns",
     params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898")),
     responses((status = 200, description = "Put a campaign into the archive", body = Campaign), Refusals),
@@ -330,6 +348,7 @@ async fn archive(State(web): State<Web>, Key(actor): Key, Path(id): Path<Campaig
 #[utoipa::path(
     post,
     path = "/campaigns/{id}/unarchive",
+    operation_id = "campaigns_unarchive",
     tag = "Campaigns",
     params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898")),
     responses((status = 200, description = "Take a campaign out of the archive", body = Campaign), Refusals),

@@ -18,6 +18,7 @@ use engine::{
     operators,
     rate_limit::Key as RateKey,
 };
+use std::time::Duration;
 use tower::ServiceExt as _;
 
 /// The header of requests that may be repeated.
@@ -26,6 +27,9 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 /// How large an answer may be to be kept, in bytes.
 const KEPT_MAX_BYTES: usize = 4 * 1024 * 1024;
+
+/// How long a request waits for its turn.
+const TURN_PATIENCE: Duration = Duration::from_millis(250);
 
 /// Lets in who has a key that holds, as often as it may.
 pub async fn guard(State(web): State<Web>, visitor: Visitor, mut request: Request, next: Next) -> Response {
@@ -81,11 +85,27 @@ async fn admit(web: &Web, visitor: &Visitor, headers: &HeaderMap) -> Result<(Act
     let policy = HeaderValue::from_str(&format!("\"key\";q={rate};w=1")).map_err(Error::internal)?;
     if let Identity::Key { id, .. } = &actor.identity {
         let key = RateKey { name: format!("key:{id}"), limit: Limit::per_second(rate) };
-        if let Grant::Wait(us) = web.engine.rates.take(&[key], 1).await? {
-            return Err(Error::TooMany { retry_after_s: us.div_ceil(1_000_000).max(1) }.into());
-        }
+        take_turn(web, key).await?;
     }
     Ok((actor, policy))
+}
+
+/// Waits for the key's turn, if it comes soon: a few requests at once are no abuse. Others are told when to come back.
+async fn take_turn(web: &Web, key: RateKey) -> Result<(), Error> {
+    let mut patience = TURN_PATIENCE;
+    loop {
+        match web.engine.rates.take(std::slice::from_ref(&key), 1).await? {
+            Grant::Granted { .. } => return Ok(()),
+            Grant::Wait(us) => {
+                let wait = Duration::from_micros(us);
+                let Some(left) = patience.checked_sub(wait) else {
+                    return Err(Error::TooMany { retry_after_s: us.div_ceil(1_000_000).max(1) });
+                };
+                patience = left;
+                tokio::time::sleep(wait).await;
+            }
+        }
+    }
 }
 
 /// Does a request once under its idempotency key, however often it comes.

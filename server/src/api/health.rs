@@ -69,6 +69,7 @@ struct ResolveLetter {
 #[utoipa::path(
     get,
     path = "/health",
+    operation_id = "health_get",
     tag = "Health",
     responses((status = 200, description = "How the engine is", body = Health), Refusals),
     security(("key" = []))
@@ -83,6 +84,7 @@ async fn get(State(web): State<Web>, Key(actor): Key) -> Answer {
 #[utoipa::path(
     post,
     path = "/delivery/stop",
+    operation_id = "health_stop",
     tag = "Health",
     request_body(content = StopForm, example = json!({"reason": "wrong price in the text"})),
     responses((status = 200, description = "Stop all sending", body = Stop), Refusals),
@@ -96,6 +98,7 @@ async fn stop(State(web): State<Web>, Key(actor): Key, Json(form): Json<StopForm
 #[utoipa::path(
     post,
     path = "/delivery/release",
+    operation_id = "health_release",
     tag = "Health",
     responses((status = 204, description = "Let sending go on"), Refusals),
     security(("key" = []))
@@ -109,6 +112,7 @@ async fn release(State(web): State<Web>, Key(actor): Key) -> Answer {
 #[utoipa::path(
     get,
     path = "/dead-letters",
+    operation_id = "health_letters",
     tag = "Health",
     params(ListLetters),
     responses((status = 200, description = "List work that was given up", body = Listed<DeadLetter>), Refusals),
@@ -123,6 +127,7 @@ async fn letters(State(web): State<Web>, Key(actor): Key, Query(query): Query<Li
 #[utoipa::path(
     post,
     path = "/dead-letters/{id}/resolve",
+    operation_id = "health_resolve",
     tag = "Health",
     params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898")),
     request_body(content = ResolveLetter, example = json!({"resolution": "redriven"})),

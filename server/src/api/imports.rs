@@ -72,6 +72,7 @@ struct Word {
 #[utoipa::path(
     get,
     path = "/imports",
+    operation_id = "imports_list",
     tag = "Imports",
     params(ListImports),
     responses((status = 200, description = "List imports", body = Listed<ImportView>), Refusals),
@@ -89,6 +90,7 @@ async fn list(State(web): State<Web>, Key(actor): Key, Query(query): Query<ListI
 #[utoipa::path(
     post,
     path = "/imports",
+    operation_id = "imports_upload",
     tag = "Imports",
     params(Upload),
     request_body(content = String, content_type = "application/octet-stream", example = "phone,name\n+12025550143,Ann\n"),
@@ -107,6 +109,7 @@ async fn upload(State(web): State<Web>, Key(actor): Key, Query(upload): Query<Up
 #[utoipa::path(
     get,
     path = "/imports/{id}",
+    operation_id = "imports_get",
     tag = "Imports",
     params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898")),
     responses((status = 200, description = "Get an import", body = ImportView), Refusals),
@@ -122,6 +125,7 @@ async fn get(State(web): State<Web>, Key(actor): Key, Path(id): Path<ImportId>) 
 #[utoipa::path(
     post,
     path = "/imports/{id}/check",
+    operation_id = "imports_check",
     tag = "Imports",
     params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898")),
     request_body(content = ImportOptions, example = json!({"mapping": ["phone", "name"], "default_region": null, "evidence": "list of 12 May", "policies": {}, "repairs": []})),
@@ -143,6 +147,7 @@ async fn check(
 #[utoipa::path(
     post,
     path = "/imports/{id}/apply",
+    operation_id = "imports_apply",
     tag = "Imports",
     params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898")),
     request_body(content = Word, example = json!({"confirmed": false})),
@@ -159,6 +164,7 @@ async fn apply(State(web): State<Web>, Key(actor): Key, Path(id): Path<ImportId>
 #[utoipa::path(
     post,
     path = "/imports/{id}/undo",
+    operation_id = "imports_undo",
     tag = "Imports",
     params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898")),
     responses((status = 200, description = "Undo an import", body = ImportView), Refusals),
@@ -172,6 +178,7 @@ async fn undo(State(web): State<Web>, Key(actor): Key, Path(id): Path<ImportId>)
 #[utoipa::path(
     get,
     path = "/imports/{id}/rejects",
+    operation_id = "imports_rejects",
     tag = "Imports",
     params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898"), ListImports),
     responses((status = 200, description = "The refused rows of an import", body = Listed<ImportReject>), Refusals),

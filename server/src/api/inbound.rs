@@ -34,6 +34,7 @@ struct ListInbound {
     #[param(example = "id")]
     fields: Option<String>,
     /// Only those that were taken for this.
+    #[param(inline)]
     kind: Option<InboundKind>,
     /// Only this user's.
     user: Option<UserId>,
@@ -51,6 +52,7 @@ impl ListInbound {
 #[utoipa::path(
     get,
     path = "/inbound",
+    operation_id = "inbound_list",
     tag = "Inbound",
     params(ListInbound),
     responses((status = 200, description = "List inbound messages", body = Listed<InboundMessage>), Refusals),

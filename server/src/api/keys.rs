@@ -22,6 +22,7 @@ pub fn router() -> OpenApiRouter<Web> {
 #[utoipa::path(
     get,
     path = "/keys",
+    operation_id = "keys_list",
     tag = "Keys",
     responses((status = 200, description = "List keys", body = Rows<ApiKey>), Refusals),
     security(("key" = []))
@@ -36,6 +37,7 @@ async fn list(State(web): State<Web>, Key(actor): Key) -> Answer {
 #[utoipa::path(
     post,
     path = "/keys",
+    operation_id = "keys_create",
     tag = "Keys",
     request_body(content = ApiKeyForm, example = json!({"name": "Shop", "scopes": ["users:read"], "expires_in_days": 90})),
     responses((status = 201, description = "Create a key", body = NewApiKey), Refusals),
@@ -51,6 +53,7 @@ async fn create(State(web): State<Web>, Key(actor): Key, Json(form): Json<ApiKey
 #[utoipa::path(
     delete,
     path = "/keys/{id}",
+    operation_id = "keys_revoke",
     tag = "Keys",
     params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898")),
     responses((status = 200, description = "Take a key back", body = ApiKey), Refusals),

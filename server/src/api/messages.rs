@@ -39,8 +39,10 @@ struct ListMessages {
     /// Only this user's.
     user: Option<UserId>,
     /// Only in this state.
+    #[param(inline)]
     state: Option<MessageState>,
     /// Only stopped by this gate.
+    #[param(inline)]
     gate: Option<Gate>,
 }
 
@@ -68,6 +70,7 @@ fn key(text: &str) -> Result<MessageKey, Failure> {
 #[utoipa::path(
     get,
     path = "/messages",
+    operation_id = "messages_list",
     tag = "Messages",
     params(ListMessages),
     responses((status = 200, description = "List messages", body = Listed<MessageRow>), Refusals),
@@ -85,6 +88,7 @@ async fn list(State(web): State<Web>, Key(actor): Key, Query(query): Query<ListM
 #[utoipa::path(
     post,
     path = "/messages",
+    operation_id = "messages_send",
     tag = "Messages",
     request_body(content = SingleSendForm, example = json!({"user": "01a21b02-efa0-720a-991b-f0bccf771898", "sender": "01a21b02-efa0-720a-991b-f0bccf771898", "template": "01a21b02-efa0-720a-991b-f0bccf771898"})),
     responses((status = 201, description = "Send one message", body = MessageRow), Refusals),
@@ -101,6 +105,7 @@ async fn send(State(web): State<Web>, Key(actor): Key, Json(form): Json<SingleSe
 #[utoipa::path(
     get,
     path = "/messages/{key}",
+    operation_id = "messages_get",
     tag = "Messages",
     params(("key" = String, Path, description = "The campaign's id, a dot, and the place in its audience", example = "01a21b02-efa0-720a-991b-f0bccf771898.1")),
     responses((status = 200, description = "Get a message", body = MessageDetail), Refusals),
@@ -114,6 +119,7 @@ async fn get(State(web): State<Web>, Key(actor): Key, Path(text): Path<String>) 
 #[utoipa::path(
     post,
     path = "/messages/{key}/resolve",
+    operation_id = "messages_resolve",
     tag = "Messages",
     params(("key" = String, Path, description = "The message", example = "01a21b02-efa0-720a-991b-f0bccf771898.1")),
     request_body(content = ResolveMessage, example = json!({"resend": false})),

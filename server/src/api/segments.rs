@@ -58,6 +58,7 @@ struct Matched {
 #[utoipa::path(
     get,
     path = "/segments",
+    operation_id = "segments_list",
     tag = "Segments",
     responses((status = 200, description = "List segments", body = Rows<Segment>), Refusals),
     security(("key" = []))
@@ -70,6 +71,7 @@ async fn list(State(web): State<Web>, Key(actor): Key) -> Answer {
 #[utoipa::path(
     post,
     path = "/segments",
+    operation_id = "segments_create",
     tag = "Segments",
     request_body(content = SegmentForm, example = json!({"name": "Boston", "filter": "city = \"Boston\""})),
     responses((status = 201, description = "Create a segment", body = Segment), Refusals),
@@ -85,6 +87,7 @@ async fn create(State(web): State<Web>, Key(actor): Key, Json(form): Json<Segmen
 #[utoipa::path(
     put,
     path = "/segments/{id}",
+    operation_id = "segments_update",
     tag = "Segments",
     params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898")),
     request_body(content = SegmentForm, example = json!({"name": "Boston", "filter": "city = \"Boston\" and age >= 18"})),
@@ -104,6 +107,7 @@ async fn update(
 #[utoipa::path(
     delete,
     path = "/segments/{id}",
+    operation_id = "segments_remove",
     tag = "Segments",
     params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898")),
     responses((status = 204, description = "Delete a segment"), Refusals),
@@ -120,6 +124,7 @@ async fn remove(State(web): State<Web>, Key(actor): Key, Path(id): Path<SegmentI
 #[utoipa::path(
     post,
     path = "/segments/count",
+    operation_id = "segments_count",
     tag = "Segments",
     request_body(content = Asked, example = json!({"filter": "consent.sms = opted_in"})),
     responses((status = 200, description = "How many users match a filter", body = SegmentCount), Refusals),
@@ -135,6 +140,7 @@ async fn count(State(web): State<Web>, Key(actor): Key, Json(asked): Json<Asked>
 #[utoipa::path(
     post,
     path = "/segments/match",
+    operation_id = "segments_matches",
     tag = "Segments",
     request_body(content = Matched, example = json!({"filter": "consent.sms = opted_in", "user": "01a21b02-efa0-720a-991b-f0bccf771898"})),
     responses((status = 200, description = "Whether a user matches a filter", body = SegmentMatch), Refusals),

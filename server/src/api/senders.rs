@@ -19,6 +19,7 @@ pub fn router() -> OpenApiRouter<Web> {
 #[utoipa::path(
     get,
     path = "/senders",
+    operation_id = "senders_list",
     tag = "Senders",
     responses((status = 200, description = "List senders", body = Rows<Sender>), Refusals),
     security(("key" = []))
@@ -31,6 +32,7 @@ async fn list(State(web): State<Web>, Key(actor): Key) -> Answer {
 #[utoipa::path(
     get,
     path = "/senders/{id}",
+    operation_id = "senders_get",
     tag = "Senders",
     params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898")),
     responses((status = 200, description = "Get a sender", body = Sender), Refusals),

@@ -71,6 +71,7 @@ struct Lift {
 #[utoipa::path(
     get,
     path = "/suppressions",
+    operation_id = "suppressions_list",
     tag = "Suppressions",
     params(ListSuppressions),
     responses((status = 200, description = "List suppressed addresses", body = Listed<Suppression>), Refusals),
@@ -87,6 +88,7 @@ async fn list(State(web): State<Web>, Key(actor): Key, Query(query): Query<ListS
 #[utoipa::path(
     post,
     path = "/suppressions",
+    operation_id = "suppressions_suppress",
     tag = "Suppressions",
     request_body(content = Suppress, example = json!({"number": "+12025550143", "reason": "asked by letter"})),
     responses((status = 201, description = "Suppress a number", body = Rows<Suppression>), Refusals),
@@ -101,6 +103,7 @@ async fn suppress(State(web): State<Web>, Key(actor): Key, Json(form): Json<Supp
 #[utoipa::path(
     post,
     path = "/suppressions/look-up",
+    operation_id = "suppressions_look_up",
     tag = "Suppressions",
     request_body(content = LookUp, example = json!({"number": "+12025550143"})),
     responses((status = 200, description = "Whether a number is suppressed", body = Rows<Suppression>), Refusals),
@@ -114,6 +117,7 @@ async fn look_up(State(web): State<Web>, Key(actor): Key, Json(form): Json<LookU
 #[utoipa::path(
     delete,
     path = "/suppressions/{hash}",
+    operation_id = "suppressions_lift",
     tag = "Suppressions",
     params(("hash" = String, Path, description = "The entry"), Lift),
     responses((status = 204, description = "Take an address off the list"), Refusals),

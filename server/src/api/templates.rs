@@ -58,6 +58,7 @@ struct LintAsked {
 #[utoipa::path(
     get,
     path = "/templates",
+    operation_id = "templates_list",
     tag = "Templates",
     responses((status = 200, description = "List templates", body = Rows<TemplateView>), Refusals),
     security(("key" = []))
@@ -70,6 +71,7 @@ async fn list(State(web): State<Web>, Key(actor): Key) -> Answer {
 #[utoipa::path(
     post,
     path = "/templates",
+    operation_id = "templates_create",
     tag = "Templates",
     request_body(content = TemplateForm, example = json!({"name": "Welcome", "channel": "sms", "body": "Hi {{ first_name | default(\"there\") }}! Reply STOP to opt out.", "content_sid": "", "content_variables": {}, "locales": {}})),
     responses((status = 201, description = "Create a template", body = TemplateView), Refusals),
@@ -84,6 +86,7 @@ async fn create(State(web): State<Web>, Key(actor): Key, Json(form): Json<Templa
 #[utoipa::path(
     get,
     path = "/templates/{id}",
+    operation_id = "templates_get",
     tag = "Templates",
     params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898")),
     responses((status = 200, description = "Get a template", body = TemplateView), Refusals),
@@ -99,6 +102,7 @@ async fn get(State(web): State<Web>, Key(actor): Key, Path(id): Path<TemplateId>
 #[utoipa::path(
     put,
     path = "/templates/{id}",
+    operation_id = "templates_update",
     tag = "Templates",
     params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898"), ("If-Match" = Option<String>, Header, description = "The ETag that the template was read with")),
     request_body(content = TemplateForm, example = json!({"name": "Welcome", "channel": "sms", "body": "Hi {{ first_name | default(\"there\") }}! Reply STOP to opt out.", "content_sid": "", "content_variables": {}, "locales": {}})),
@@ -122,6 +126,7 @@ async fn update(
 #[utoipa::path(
     post,
     path = "/templates/preview",
+    operation_id = "templates_preview",
     tag = "Templates",
     request_body(content = PreviewAsked, example = json!({"template": {"name": "Welcome", "channel": "sms", "body": "Hi {{ first_name | default(\"there\") }}! Reply STOP to opt out.", "content_sid": "", "content_variables": {}, "locales": {}}})),
     responses((status = 200, description = "A text as a person would get it", body = TemplatePreview), Refusals),
@@ -139,6 +144,7 @@ async fn preview(State(web): State<Web>, Key(actor): Key, Json(asked): Json<Prev
 #[utoipa::path(
     post,
     path = "/templates/lint",
+    operation_id = "templates_lint",
     tag = "Templates",
     request_body(content = LintAsked, example = json!({"body": "Hi {{ first_name }}!", "channel": "sms"})),
     responses((status = 200, description = "What is wrong with a text, or doubtful", body = Rows<Finding>), Refusals),
@@ -154,6 +160,7 @@ async fn lint(State(web): State<Web>, Key(actor): Key, Json(asked): Json<LintAsk
 #[utoipa::path(
     post,
     path = "/templates/test",
+    operation_id = "templates_test",
     tag = "Templates",
     request_body(content = TestSendForm, example = json!({"sender": "01a21b02-efa0-720a-991b-f0bccf771898", "template": "01a21b02-efa0-720a-991b-f0bccf771898", "topic": null, "people": ["01a21b02-efa0-720a-991b-f0bccf771898"]})),
     responses((status = 200, description = "Send a test", body = Rows<TestMessage>), Refusals),

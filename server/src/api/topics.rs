@@ -22,6 +22,7 @@ pub fn router() -> OpenApiRouter<Web> {
 #[utoipa::path(
     get,
     path = "/topics",
+    operation_id = "topics_list",
     tag = "Topics",
     responses((status = 200, description = "List topics", body = Rows<Topic>), Refusals),
     security(("key" = []))
@@ -34,6 +35,7 @@ async fn list(State(web): State<Web>, Key(actor): Key) -> Answer {
 #[utoipa::path(
     post,
     path = "/topics",
+    operation_id = "topics_create",
     tag = "Topics",
     request_body(content = TopicForm, example = json!({"key": "offers", "name": "Offers", "kind": "opt_in"})),
     responses((status = 201, description = "Create a topic", body = Topic), Refusals),
@@ -49,6 +51,7 @@ async fn create(State(web): State<Web>, Key(actor): Key, Json(form): Json<TopicF
 #[utoipa::path(
     put,
     path = "/topics/{id}",
+    operation_id = "topics_update",
     tag = "Topics",
     params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898")),
     request_body(content = TopicForm, example = json!({"key": "offers", "name": "Deals", "kind": "opt_in"})),
@@ -68,6 +71,7 @@ async fn update(
 #[utoipa::path(
     delete,
     path = "/topics/{id}",
+    operation_id = "topics_remove",
     tag = "Topics",
     params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898")),
     responses((status = 204, description = "Delete a topic that nothing needs"), Refusals),

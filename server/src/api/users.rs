@@ -64,6 +64,7 @@ struct ListUsers {
     #[param(example = "city = \"Boston\"")]
     filter: Option<String>,
     /// In which order.
+    #[param(inline)]
     sort: Option<UserSort>,
 }
 
@@ -165,6 +166,7 @@ struct Choice {
 #[utoipa::path(
     get,
     path = "/users",
+    operation_id = "users_list",
     tag = "Users",
     params(ListUsers),
     responses((status = 200, description = "List users", body = Listed<User>), Refusals),
@@ -183,6 +185,7 @@ async fn list(State(web): State<Web>, Key(actor): Key, Query(query): Query<ListU
 #[utoipa::path(
     post,
     path = "/users",
+    operation_id = "users_create",
     tag = "Users",
     request_body(content = UserForm, example = json!({"phone": "+12025550143", "name": "Ann", "zone": "America/New_York", "attributes": {"city": "Boston"}})),
     responses((status = 201, description = "Create a user", body = User), Refusals),
@@ -200,6 +203,7 @@ async fn create(State(web): State<Web>, Key(actor): Key, Json(form): Json<UserFo
 #[utoipa::path(
     post,
     path = "/users/batch",
+    operation_id = "users_batch",
     tag = "Users",
     request_body(content = Batch, example = json!({"users": [{"phone": "+12025550143", "name": "Ann"}, {"phone": "+12025550144"}]})),
     responses((status = 200, description = "Create or update many users", body = BatchResults), Refusals),
@@ -231,6 +235,7 @@ async fn batch(State(web): State<Web>, Key(actor): Key, Json(rows): Json<Batch>)
 #[utoipa::path(
     get,
     path = "/users/{id}",
+    operation_id = "users_get",
     tag = "Users",
     params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898")),
     responses((status = 200, description = "Get a user", body = User), Refusals),
@@ -246,6 +251,7 @@ async fn get(State(web): State<Web>, Key(actor): Key, Path(id): Path<UserId>) ->
 #[utoipa::path(
     patch,
     path = "/users/{id}",
+    operation_id = "users_update",
     tag = "Users",
     params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898"), ("If-Match" = Option<String>, Header, description = "The ETag that the user was read with")),
     request_body(content = UserChange, example = json!({"name": "Ann Lee"})),
@@ -278,6 +284,7 @@ async fn update(
 #[utoipa::path(
     delete,
     path = "/users/{id}",
+    operation_id = "users_remove",
     tag = "Users",
     params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898"), Remove),
     responses((status = 204, description = "Delete or erase a user"), Refusals),
@@ -300,6 +307,7 @@ async fn remove(
 #[utoipa::path(
     post,
     path = "/users/{id}/merge",
+    operation_id = "users_merge",
     tag = "Users",
     params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898")),
     request_body(content = Duplicate, example = json!({"from": "01a21b02-efa0-720a-991b-f0bccf771898"})),
@@ -319,6 +327,7 @@ async fn merge(
 #[utoipa::path(
     get,
     path = "/users/{id}/export",
+    operation_id = "users_export",
     tag = "Users",
     params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898")),
     responses((status = 200, description = "Everything held on a user", body = serde_json::Value), Refusals),
@@ -334,6 +343,7 @@ async fn export(State(web): State<Web>, Key(actor): Key, Path(id): Path<UserId>)
 #[utoipa::path(
     get,
     path = "/users/{id}/timeline",
+    operation_id = "users_timeline",
     tag = "Users",
     params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898")),
     responses((status = 200, description = "What happened to a user", body = Rows<TimelineEntry>), Refusals),
@@ -349,6 +359,7 @@ async fn timeline(State(web): State<Web>, Key(actor): Key, Path(id): Path<UserId
 #[utoipa::path(
     get,
     path = "/users/{id}/consents",
+    operation_id = "consent_consents",
     tag = "Consent",
     params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898")),
     responses((status = 200, description = "The consent ledger of a user", body = Rows<ConsentEvent>), Refusals),
@@ -364,6 +375,7 @@ async fn consents(State(web): State<Web>, Key(actor): Key, Path(id): Path<UserId
 #[utoipa::path(
     post,
     path = "/users/{id}/consents",
+    operation_id = "consent_consent",
     tag = "Consent",
     params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898")),
     request_body(content = Said, example = json!({"channel": "sms", "kind": "opt_in", "evidence": "web form 12, 2026-05-12 10:04 UTC"})),
@@ -380,6 +392,7 @@ async fn consent(State(web): State<Web>, Key(actor): Key, Path(id): Path<UserId>
 #[utoipa::path(
     get,
     path = "/users/{id}/consent-receipt",
+    operation_id = "consent_receipt",
     tag = "Consent",
     params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898")),
     responses((status = 200, description = "A signed receipt of a user's consent", body = SignedReceipt), Refusals),
@@ -395,6 +408,7 @@ async fn receipt(State(web): State<Web>, Key(actor): Key, Path(id): Path<UserId>
 #[utoipa::path(
     get,
     path = "/users/{id}/subscriptions",
+    operation_id = "consent_subscriptions",
     tag = "Consent",
     params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898")),
     responses((status = 200, description = "The topics a user follows", body = Rows<SubscriptionView>), Refusals),
@@ -408,6 +422,7 @@ async fn subscriptions(State(web): State<Web>, Key(actor): Key, Path(id): Path<U
 #[utoipa::path(
     put,
     path = "/users/{id}/subscriptions/{topic}",
+    operation_id = "consent_subscribe",
     tag = "Consent",
     params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898"), ("topic" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898")),
     request_body(content = Choice, example = json!({"state": "subscribed", "evidence": "web form 12"})),
@@ -430,6 +445,7 @@ async fn subscribe(
 #[utoipa::path(
     get,
     path = "/users/{id}/why/{campaign}",
+    operation_id = "users_why",
     tag = "Users",
     params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898"), ("campaign" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898")),
     responses((status = 200, description = "Why a user gets a campaign, or why not", body = Why), Refusals),
