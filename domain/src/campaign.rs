@@ -179,18 +179,21 @@ pub struct CampaignForm {
     #[serde(default)]
     pub start: Start,
     /// At most this many message segments a second.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<u64>, maximum = 4_294_967_295u64))]
     pub rate_per_second: Option<u32>,
     /// A frequency cap beside the workspace's.
     #[serde(default)]
     pub frequency_cap: Option<Cap>,
     /// So many people get it first; the others once it is known what became of those.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<u64>, maximum = 4_294_967_295u64))]
     pub canary: Option<u32>,
     /// Stricter quiet hours than the rules': not before this local time, as `HH:MM`.
     pub not_before: Option<String>,
     /// Stricter quiet hours than the rules': not after this local time, as `HH:MM`.
     pub not_after: Option<String>,
     /// How long after its time it may still start by itself, in minutes.
+    #[cfg_attr(feature = "openapi", schema(value_type = u64, maximum = 4_294_967_295u64))]
     pub start_deadline_minutes: u32,
     /// What becomes of messages whose fate cannot be found out.
     pub unknown_policy: UnknownPolicy,

@@ -16,8 +16,10 @@ pub const CAP_DAYS_MAX: u32 = 365;
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Cap {
     /// How many.
+    #[cfg_attr(feature = "openapi", schema(value_type = u64, maximum = 4_294_967_295u64))]
     pub messages: u32,
     /// In how many days, each of 24 hours.
+    #[cfg_attr(feature = "openapi", schema(value_type = u64, maximum = 4_294_967_295u64))]
     pub days: u32,
 }
 

@@ -24,7 +24,7 @@ local cells = {}
 for i, key in ipairs(KEYS) do
     local per_second = tonumber(ARGV[2 * i + 2])
     local burst = tonumber(ARGV[2 * i + 3])
-    local gap = math.max(math.floor(1000000 / per_second), 1)
+    local gap = math.max(math.ceil(1010000 / per_second), 1)
     local tolerance = gap * burst
     local stored = redis.call("GET", key)
     stored = stored and tonumber(stored)

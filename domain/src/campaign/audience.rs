@@ -29,6 +29,7 @@ pub struct Exclusions {
     /// Those who match one of these segments; at most [`EXCLUDED_MAX`].
     pub segments: Vec<SegmentId>,
     /// Those who were messaged within so many days.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<u64>, maximum = 4_294_967_295u64))]
     pub messaged_within_days: Option<u32>,
 }
 

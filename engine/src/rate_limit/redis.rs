@@ -96,8 +96,8 @@ mod tests {
         let (wide, narrow) = (key("account", 1_000), key("sender", 10));
         let (start, later) = (Some(1_700_000_000_000_000), Some(1_700_000_000_050_000));
         let granted = |units, in_us| Grant::Granted { units, in_us };
-        assert_eq!(limiter.take_at(&[wide.clone(), narrow.clone()], 50, start).await.unwrap(), granted(1, 99_000));
-        assert_eq!(limiter.take_at(&[wide.clone(), narrow], 50, later).await.unwrap(), Grant::Wait(50_000));
-        assert_eq!(limiter.take_at(&[wide], 500, later).await.unwrap(), granted(50, 50_000));
+        assert_eq!(limiter.take_at(&[wide.clone(), narrow.clone()], 50, start).await.unwrap(), granted(1, 99_990));
+        assert_eq!(limiter.take_at(&[wide.clone(), narrow], 50, later).await.unwrap(), Grant::Wait(51_000));
+        assert_eq!(limiter.take_at(&[wide], 500, later).await.unwrap(), granted(49, 51_000));
     }
 }

@@ -6,6 +6,7 @@ use axum::{
     extract::{FromRequest, FromRequestParts, Request},
     http::{HeaderMap, header, request::Parts},
 };
+use domain::problem::FieldProblem;
 use engine::{Actor, Error};
 use serde::de::DeserializeOwned;
 use std::collections::BTreeSet;
@@ -45,13 +46,16 @@ fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
         let pointer = pointer(error.path());
         let error = error.into_inner();
         match error.is_data() {
-            true => Failure::from(Error::Invalid {
-                errors: vec![domain::problem::FieldProblem { pointer, detail: words(&error) }],
-            }),
+            true => Failure::from(Error::Invalid { errors: vec![FieldProblem { pointer, detail: words(&error) }] }),
             false => Failure::unreadable(&format!("This is not JSON: {}.", words(&error))),
         }
     })?;
     match reader.end() {
+        // Serde also takes the fields of a struct as a list, by their order; nobody means that.
+        Ok(()) if !body.trim_ascii_start().starts_with(b"{") => Err(Error::Invalid {
+            errors: vec![FieldProblem { pointer: String::new(), detail: "an object belongs here".into() }],
+        }
+        .into()),
         Ok(()) => Ok(value),
         Err(error) => Err(Failure::unreadable(&format!("There is text after the JSON: {}.", words(&error)))),
     }
@@ -136,8 +140,10 @@ mod tests {
         check(r#"{"key":"a","name":7,"kind":"opt_in"}"#, Err("/name"));
         check(r#"{"key":"a","name":"A","kind":"opt_in","x":1}"#, Err("unknown field"));
         check(r#"{"key":"a","name":"A"}"#, Err("missing field"));
+        check(r#"["a","A","opt_in"]"#, Err("an object belongs here"));
         check(r#"{"key":"a","#, Err("not JSON"));
-        check(&"[".repeat(5_000), Err("recursion"));
+        check(&"[".repeat(5_000), Err("invalid type"));
+        check(&format!("{{\"key\":{}", "[".repeat(5_000)), Err("/key"));
         check("\u{feff}{}", Err("not JSON"));
     }
 }
