@@ -124,6 +124,6 @@ mod tests {
     #[test]
     fn a_lost_key_gives_no_burst() {
         let limit = Limit::per_second(1_000);
-        assert_eq!(room(Cell::default(), limit, 5_000_000, 500), Grant::Granted { units: 1, in_us: 99_000 });
+        assert_eq!(room(Cell::default(), limit, 5_000_000, 500), Grant::Granted { units: 1, in_us: 99_990 });
     }
 }
