@@ -70,6 +70,8 @@ pub struct Health {
     pub stop: Option<Stop>,
     /// Breakers that are open: the provider's first.
     pub breakers: Vec<OpenBreaker>,
+    /// What people wrote while the database was away, and was not taken in yet.
+    pub spooled: i64,
     /// Processes that were heard of in the last minutes, newest first.
     pub workers: Vec<Worker>,
     /// Messages of running campaigns that are still to be sent.

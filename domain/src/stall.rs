@@ -11,6 +11,8 @@ words! {
         KillSwitch = "kill_switch", "All sending is stopped";
         /// No process works.
         NoWorker = "no_worker", "No process works";
+        /// What came while the database was away is read first.
+        Spool = "spool", "What people wrote is taken in first";
         /// The sender is off.
         SenderOff = "sender_off", "The sender is switched off";
         /// A circuit breaker is open.
@@ -37,6 +39,8 @@ pub struct Facts {
     pub stop: Option<Stop>,
     /// Processes that were heard of lately.
     pub workers: usize,
+    /// Whether a process may hold what a person wrote.
+    pub spooled: bool,
     /// Whether the sender may send.
     pub sender_enabled: bool,
     /// Why a breaker holds it.
@@ -80,6 +84,10 @@ pub fn cause(facts: &Facts, now: DateTime<Utc>) -> Option<Stall> {
     }
     if facts.workers == 0 {
         return stall(Cause::NoWorker, "start one: ese serve, or ese worker".to_owned(), true);
+    }
+    if facts.spooled {
+        let detail = "it came while the database was away, or a web process is silent";
+        return stall(Cause::Spool, detail.to_owned(), false);
     }
     if !facts.sender_enabled {
         return stall(Cause::SenderOff, "switch it on, or cancel the campaign".to_owned(), true);
@@ -130,6 +138,7 @@ mod tests {
         let causes: &[(Cause, Set)] = &[
             (Cause::KillSwitch, |f| f.stop = Some(Stop { reason: "a mistake".into(), by: "Ann".into(), since: now() })),
             (Cause::NoWorker, |f| f.workers = 0),
+            (Cause::Spool, |f| f.spooled = true),
             (Cause::SenderOff, |f| f.sender_enabled = false),
             (Cause::Breaker, |f| f.breaker = Some("20003".into())),
             (Cause::Overdue, |f| f.claimable = true),

@@ -17,6 +17,7 @@ use crate::{
     twilio::webhook::InboundWebhook,
     users, values,
 };
+use chrono::{DateTime, Utc};
 use domain::{
     command::{self, Command},
     consent::{ConsentKind, ConsentSource, ConsentState},
@@ -34,6 +35,16 @@ use uuid::Uuid;
 /// # Errors
 /// [`crate::Error::Unavailable`] when the database is away: nothing is kept, and the provider must come again.
 pub async fn receive(engine: &Engine, webhook: InboundWebhook, raw: String) -> Result<Option<String>> {
+    receive_at(engine, webhook, raw, engine.clock.now()).await
+}
+
+/// As [`receive`], for one that came at this instant and had to wait.
+pub(crate) async fn receive_at(
+    engine: &Engine,
+    webhook: InboundWebhook,
+    raw: String,
+    at: DateTime<Utc>,
+) -> Result<Option<String>> {
     let tx = engine.db.begin_urgent().await?;
     let event = RawEvent {
         kind: EventKind::Inbound,
@@ -49,7 +60,7 @@ pub async fn receive(engine: &Engine, webhook: InboundWebhook, raw: String) -> R
     let user = users::find_or_create_by_address(engine, &tx, &webhook.from, webhook.profile_name.as_deref()).await?;
     let channel = webhook.from.channel();
     if channel == Channel::Whatsapp {
-        open_window(engine, &tx, user, &webhook).await?;
+        open_window(&tx, user, &webhook, at).await?;
     }
     let understood = act(engine, &tx, user, channel, &webhook).await?;
     store(engine, &tx, event, user, &webhook, &understood).await?;
@@ -72,12 +83,13 @@ async fn answered_before(tx: &Tx, webhook: &InboundWebhook) -> Result<Option<Str
     Ok(reply.flatten())
 }
 
-async fn open_window(engine: &Engine, tx: &Tx, user: UserId, webhook: &InboundWebhook) -> Result<()> {
+async fn open_window(tx: &Tx, user: UserId, webhook: &InboundWebhook, at: DateTime<Utc>) -> Result<()> {
     db::exec(
         tx,
         "INSERT INTO whatsapp_windows (user_id, sender, last_inbound_at) VALUES ($1, $2, $3)
-         ON CONFLICT (user_id, sender) DO UPDATE SET last_inbound_at = excluded.last_inbound_at",
-        values![user.0, bare(&webhook.to), engine.clock.now()],
+         ON CONFLICT (user_id, sender) DO UPDATE SET last_inbound_at = excluded.last_inbound_at
+         WHERE whatsapp_windows.last_inbound_at < excluded.last_inbound_at",
+        values![user.0, bare(&webhook.to), at],
     )
     .await?;
     Ok(())

@@ -50,6 +50,7 @@ pub mod senders;
 pub mod settings;
 mod signing;
 pub mod single_sends;
+pub mod spool;
 pub(crate) mod standing;
 pub mod states;
 pub mod subscriptions;

@@ -4,7 +4,7 @@
 use crate::{
     Actor, Doorbell, Engine, Result, brakes, campaigns, cells,
     db::{self, Kind, Rows, Tx},
-    forecasts, idempotency, imports, receipts,
+    forecasts, idempotency, imports, receipts, spool,
     states::{self, Move, Wait},
     values,
 };
@@ -34,6 +34,7 @@ pub async fn run(engine: &Engine) -> Result<()> {
     cancel_rest(engine).await?;
     imports::expire(engine).await?;
     idempotency::expire(engine).await?;
+    spool::expire(engine).await?;
     ring(engine).await
 }
 

@@ -26,6 +26,7 @@ mod m20261126_000050_forecasts;
 mod m20261127_000021_suppression_order;
 mod m20261127_000060_breakers;
 mod m20261127_000061_brakes;
+mod m20261127_000070_spools;
 mod m20261127_000080_api_keys;
 
 /// Applies and reverts the migrations.
@@ -55,6 +56,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261127_000021_suppression_order::Migration),
             Box::new(m20261127_000060_breakers::Migration),
             Box::new(m20261127_000061_brakes::Migration),
+            Box::new(m20261127_000070_spools::Migration),
             Box::new(m20261127_000080_api_keys::Migration),
         ]
     }

@@ -6,7 +6,7 @@ use crate::{
     connections::{self, Bounds},
     health::Health,
     live::Rooms,
-    seed, simulator,
+    problem, seed, simulator,
     web::{self, Web},
     worker::{self, Bells},
 };
@@ -25,6 +25,7 @@ use engine::{
     rate_limit::{LocalLimiter, Rates, redis::RedisLimiter},
     receipts::Ingest,
     senders,
+    spool::{self, Spool},
     twilio::{
         Secret,
         client::{Auth, TwilioClient, TwilioConfig},
@@ -71,6 +72,7 @@ pub struct Application {
     config: Arc<Config>,
     web: Option<(TcpListener, Router)>,
     works: Option<(workers::Kind, Bells)>,
+    spool: Option<Spool>,
     /// What stops listening first.
     shutdown: CancellationToken,
     _simulator: Option<simulator::Running>,
@@ -131,6 +133,7 @@ impl Application {
             config,
             web: None,
             works: works(role, redis.is_some()).map(|kind| (kind, bells)),
+            spool: None,
             shutdown,
             _simulator: carrier.running,
         };
@@ -153,6 +156,9 @@ impl Application {
             seed::run(&self.engine).await?;
         }
         self.first_sign_in = operators::first_sign_in(&self.engine).await?;
+        let folder = self.config.settings.data_dir.join("spool");
+        let spool = Spool::open(&folder, self.config.settings.spool_max_bytes)
+            .with_context(|| format!("{}: the spool of webhooks cannot be opened", folder.display()))?;
         let cursor_key = api_keys::cursor_key(&self.engine).await.context("the key of cursors cannot be read")?;
         let web = Web {
             ingest: Ingest::start(self.engine.clone()),
@@ -164,7 +170,9 @@ impl Application {
             account_sid: account_sid.into(),
             health: Arc::new(Health { redis }),
             cursors: Arc::new(Cursors::new(cursor_key)),
+            spool: spool.clone(),
         };
+        self.spool = Some(spool);
         self.address = Some(listener.local_addr()?);
         self.web = Some((listener, web::router(web)));
         Ok(())
@@ -180,7 +188,7 @@ impl Application {
     /// # Errors
     /// If it cannot go on; whoever runs it is to start it anew.
     pub async fn run(self, stop: impl Future<Output = ()> + Send + 'static) -> Result<()> {
-        let Self { engine, web, works, shutdown, .. } = self;
+        let Self { engine, web, works, spool, shutdown, .. } = self;
         let signal = shutdown.clone();
         tokio::spawn(async move {
             tokio::select! {
@@ -194,12 +202,13 @@ impl Application {
             connections::serve(listener, router, Bounds::default(), ends).await;
             anyhow::Ok(())
         };
+        let keeping = keep(engine.clone(), spool, shutdown.clone());
         let (db, told) = (engine.db.clone(), shutdown.clone());
         let work = async move {
             let Some((kind, bells)) = works else { return Ok(()) };
             worker::run(engine, kind, bells, told).await
         };
-        let all = async { tokio::try_join!(answer, work) };
+        let all = async { tokio::try_join!(answer, work, keeping) };
         tokio::pin!(all);
         tokio::select! {
             ended = &mut all => ended.map(|_| ())?,
@@ -211,6 +220,22 @@ impl Application {
         db.close().await;
         Ok(())
     }
+}
+
+/// Takes in what came while the database was away, and says that there is nothing left.
+async fn keep(engine: Engine, spool: Option<Spool>, shutdown: CancellationToken) -> Result<()> {
+    let Some(spool) = spool else { return Ok(()) };
+    let mut rounds = tokio::time::interval(spool::KEEP_EVERY);
+    rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    while shutdown.run_until_cancelled(rounds.tick()).await.is_some() {
+        if let Err(error) = spool.keep(&engine).await {
+            tracing::warn!(error.chain = %problem::chain(&error), spool.depth = spool.depth(), "the spool waits");
+        }
+    }
+    if let Err(error) = spool.leave(&engine).await {
+        tracing::warn!(error.chain = %problem::chain(&error), "the spool could not say that it ends");
+    }
+    Ok(())
 }
 
 /// Refuses roles that the configuration cannot hold, and says why.

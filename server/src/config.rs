@@ -100,6 +100,9 @@ pub struct Settings {
     /// The largest import file, in bytes.
     #[arg(long, env, global = true, default_value_t = 2 * 1024 * 1024 * 1024)]
     pub upload_max_bytes: u64,
+    /// How many bytes of webhooks are kept on the disk while the database is away; beyond it they are answered with 503.
+    #[arg(long, env, global = true, default_value_t = 256 * 1024 * 1024)]
+    pub spool_max_bytes: u64,
     /// Proxies whose X-Forwarded-For is believed: addresses or networks, separated by commas.
     #[arg(long, env, global = true, value_delimiter = ',', value_parser = network)]
     pub trusted_proxies: Vec<IpNet>,
@@ -255,6 +258,7 @@ fn limits(settings: &Settings) -> Result<()> {
     within("CLAIM_ROWS", settings.claim_rows.into(), 1, 1_000)?;
     within("IN_FLIGHT", settings.in_flight as u64, 1, 4_096)?;
     within("UPLOAD_MAX_BYTES", settings.upload_max_bytes, 1, 1 << 40)?;
+    within("SPOOL_MAX_BYTES", settings.spool_max_bytes, 1 << 16, 1 << 40)?;
     let least = settings.send_timeout_ms * 3;
     ensure!(
         settings.lease_ms >= least,

@@ -14,7 +14,7 @@ use axum::{
     routing::{get, post},
 };
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
-use engine::{Engine, receipts::Ingest, twilio::signature::Verifier};
+use engine::{Engine, receipts::Ingest, spool::Spool, twilio::signature::Verifier};
 use http_body_util::Limited;
 use leptos::{
     config::LeptosOptions,
@@ -52,6 +52,8 @@ pub struct Web {
     pub rooms: live::Rooms,
     /// What readiness asks.
     pub health: Arc<health::Health>,
+    /// Keeps webhooks while the database is away.
+    pub spool: Spool,
     /// Signs the cursors of the API's pages.
     pub cursors: Arc<api::Cursors>,
 }

@@ -1,5 +1,5 @@
 //! What Twilio calls: status callbacks and messages from people. Nothing of a request is believed before its signature is
-//! checked, and nothing is answered with 2xx before it is stored.
+//! checked, and nothing is answered with 2xx before it is stored: in the database, or on the disk while that is away.
 
 use crate::{extract::Visitor, problem, web::Web};
 use axum::{
@@ -10,8 +10,9 @@ use axum::{
 };
 use domain::problem::Kind;
 use engine::{
-    Client, inbound,
+    Client, Error, inbound,
     receipts::{self, Receipt},
+    spool::Webhook,
     twilio::{
         signature::{BODY_MAX_BYTES, HEADER, Params, SignatureError, SignedRequest, Verified},
         twiml, webhook,
@@ -34,10 +35,29 @@ pub async fn status(State(web): State<Web>, visitor: Visitor, uri: Uri, headers:
         Ok(callback) => callback,
         Err(error) => return unreadable(&error, &visitor.client),
     };
-    let receipt = Receipt { key: receipts::key_of(uri.query().unwrap_or_default()), callback, raw };
-    match web.ingest.submit(receipt).await {
-        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+    let query = uri.query().unwrap_or_default();
+    let receipt = Receipt { key: receipts::key_of(query), callback, raw: raw.clone() };
+    let stored = match web.spool.is_away() {
+        true => Err(away()),
+        false => web.ingest.submit(receipt).await,
+    };
+    let kept = Webhook::Status { query: query.to_owned(), raw };
+    match or_kept(&web, stored, kept).await {
+        Ok(_) => StatusCode::NO_CONTENT.into_response(),
         Err(error) => problem::answer(&error, &visitor.client),
+    }
+}
+
+/// The failure that [`or_kept`] takes for the database being away.
+fn away() -> Error {
+    Error::Unavailable { what: "the database", source: "it was away a moment ago".into() }
+}
+
+/// What a use case answered, or, while the database is away, that the webhook is on the disk: `None`.
+async fn or_kept<T>(web: &Web, answer: engine::Result<T>, webhook: Webhook) -> engine::Result<Option<T>> {
+    match answer {
+        Err(Error::Unavailable { .. }) => web.spool.keep_for_later(&web.engine, webhook).await.map(|()| None),
+        other => other.map(Some),
     }
 }
 
@@ -51,7 +71,12 @@ pub async fn inbound(State(web): State<Web>, visitor: Visitor, uri: Uri, headers
         Ok(message) => message,
         Err(error) => return unreadable(&error, &visitor.client),
     };
-    match inbound::receive(&web.engine, message, raw).await {
+    let received = match web.spool.holds_inbound() {
+        true => Err(away()),
+        false => inbound::receive(&web.engine, message, raw.clone()).await,
+    };
+    // One that is kept is understood later: there is nothing to reply to it now.
+    match or_kept(&web, received, Webhook::Inbound { raw }).await.map(Option::flatten) {
         Ok(reply) => ([(header::CONTENT_TYPE, twiml::CONTENT_TYPE)], twiml::reply(reply.as_deref())).into_response(),
         Err(error) => problem::answer(&error, &visitor.client),
     }

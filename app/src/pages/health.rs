@@ -85,6 +85,12 @@ fn Content(figures: Figures) -> impl IntoView {
                         }}
                     </Fact>
                     <Fact name="Longest overdue">{overdue}</Fact>
+                    <Fact name="On disk, for the database">
+                        {match figures.spooled {
+                            0 => "Nothing waits".to_owned(),
+                            some => format!("{} that people wrote; nothing is sent before they are taken in", format::counted(some, "message", "messages")),
+                        }}
+                    </Fact>
                     <Fact name="Database">
                         <Badge tone=Tone::Ok word=format!("{} answers", figures.database) />
                     </Fact>

@@ -1,7 +1,7 @@
 //! Why a campaign that runs does not move: the facts for `domain::stall`, read only while nothing moves.
 
 use super::CampaignRecord;
-use crate::{Engine, Result, breakers, db, kill_switch, values, workers};
+use crate::{Engine, Result, breakers, db, kill_switch, spool, values, workers};
 use chrono::{DateTime, Utc};
 use domain::{
     breaker::Scope,
@@ -58,6 +58,7 @@ pub(super) async fn of(engine: &Engine, record: &CampaignRecord, progress: &Prog
     let facts = Facts {
         stop: kill_switch::read(conn).await?,
         workers: workers::list(engine).await?.iter().filter(|worker| worker.is_alive).count(),
+        spooled: spool::holds_claims(engine, conn).await?,
         sender_enabled: enabled.unwrap_or(false),
         breaker: breakers::why(conn, &scopes).await?,
         expanding: progress.expanding,

@@ -10,6 +10,7 @@ use crate::{
     decisions::{self, Decided},
     kill_switch,
     provider::{Outbound, OutboundContent},
+    spool,
     states::{self, Current, Move, Wait},
     templates::Rendered,
     values,
@@ -86,7 +87,7 @@ const ASK_AGAIN: Duration = Duration::seconds(30);
 pub(super) async fn claim(engine: &Engine, context: &Context, granted: u32, is_probe: bool) -> Result<Pick> {
     let tx = engine.db.begin().await?;
     db::pin_plans(&tx).await?;
-    if !may_claim(&tx, context).await? {
+    if !may_claim(engine, &tx, context).await? {
         return Ok(Pick::NotRunning);
     }
     let due = due_waits(engine, &tx, context, granted).await?;
@@ -120,14 +121,14 @@ pub(super) async fn claim(engine: &Engine, context: &Context, granted: u32, is_p
     Ok(Pick::Claimed(claimed.after_commit(is_probe)))
 }
 
-/// Whether the campaign runs and the kill switch is off. On PostgreSQL the row is held against change until the commit, so
+/// Whether the campaign runs, the kill switch is off, and nobody holds a message of a person that was not taken in yet. On PostgreSQL the row is held against change until the commit, so
 /// that a pause takes effect between two claims.
-async fn may_claim(tx: &Tx, context: &Context) -> Result<bool> {
+async fn may_claim(engine: &Engine, tx: &Tx, context: &Context) -> Result<bool> {
     let lock = db::lock_shared(tx);
     let status: Option<String> =
         db::scalar(tx, &format!("SELECT status AS value FROM campaigns WHERE id = $1{lock}"), values![context.id.0])
             .await?;
-    let stopped = kill_switch::read(tx).await?.is_some();
+    let stopped = kill_switch::read(tx).await?.is_some() || spool::holds_claims(engine, tx).await?;
     Ok(status.as_deref() == Some(CampaignStatus::Running.as_str()) && !stopped)
 }
 

@@ -2,7 +2,7 @@
 
 use super::{
     signature::Params,
-    webhook::{StatusCallback, status_callback},
+    webhook::{self, InboundWebhook, StatusCallback, status_callback},
 };
 use crate::provider::RawExchange;
 
@@ -12,6 +12,13 @@ pub fn status(body: &str) -> Option<StatusCallback> {
     let params = Params::parse(body.as_bytes()).ok()?;
     let account = params.get("AccountSid")?.to_owned();
     status_callback(params, &account).ok()
+}
+
+/// What a person wrote, as its request's body was stored; `None` if it cannot be read.
+pub fn inbound(body: &str) -> Option<InboundWebhook> {
+    let params = Params::parse(body.as_bytes()).ok()?;
+    let account = params.get("AccountSid")?.to_owned();
+    webhook::inbound(params, &account).ok()
 }
 
 /// The text of a stored request to send; `None` if it was one for a template that the provider fills in.

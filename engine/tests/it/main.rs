@@ -22,6 +22,7 @@ mod overview;
 mod people;
 mod phones;
 mod segments;
+mod spool;
 mod suppressions;
 mod templates;
 mod test_sends;

@@ -35,12 +35,26 @@ pub fn config(options: &[&str]) -> anyhow::Result<Config> {
 impl Server {
     /// Starts one with an administrator and nothing else.
     pub async fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::start_on(tempfile::tempdir().unwrap()).await
+    }
+
+    /// Loses its database, as if that were away, ends, and leaves its folder for another.
+    pub async fn crashed(self) -> TempDir {
+        self.stop.cancel();
+        // It could not say goodbye to a database that is away.
+        let _ = self.running.await.unwrap();
+        self._folder
+    }
+
+    /// Starts one on a folder that another left.
+    pub async fn start_on(folder: TempDir) -> Self {
         let path = folder.path().to_str().unwrap();
         let config = config(&["--listen", "127.0.0.1:0", "--data-dir", path, "--log", "off"]).unwrap();
         // Someone is there already, so that no demo data is made.
         let before = Application::build(config.clone(), application::Role::Command).await.unwrap();
-        operators::create(&before.engine, &Actor::system(), EMAIL, "Ada", Role::Admin).await.unwrap();
+        if operators::is_fresh(&before.engine).await.unwrap() {
+            operators::create(&before.engine, &Actor::system(), EMAIL, "Ada", Role::Admin).await.unwrap();
+        }
         let role = application::Role::Serve { with_workers: false };
         let application = Application::build(config, role).await.unwrap();
         let url = format!("http://{}", application.address.unwrap());
