@@ -1,6 +1,6 @@
 //! What runs in the background: for each doorbell, one use case. Each is safe to run twice.
 
-use crate::{Doorbell, Engine, Result, delivery, expansion, forecasts, imports, reconcile, sweep, users};
+use crate::{Doorbell, Engine, Result, backfill, delivery, expansion, forecasts, imports, reconcile, sweep, users};
 
 /// Answers a doorbell.
 ///
@@ -14,6 +14,7 @@ pub async fn run(engine: &Engine, bell: Doorbell) -> Result<()> {
         Doorbell::Import(import) => imports::run(engine, import).await,
         Doorbell::Bulk(change) => users::bulk::run(engine, change).await,
         Doorbell::Reconcile => reconcile::run(engine).await,
+        Doorbell::Backfill => backfill::run(engine).await.map(drop),
         Doorbell::Sweep => sweep::run(engine).await,
     }
 }

@@ -7,6 +7,7 @@ pub mod actor;
 pub mod api_keys;
 pub mod attributes;
 pub mod audit;
+pub mod backfill;
 pub mod brakes;
 pub mod breakers;
 pub mod campaigns;

@@ -31,12 +31,14 @@ pub enum Doorbell {
     Bulk(BulkId),
     /// Find out what became of messages whose outcome is unknown.
     Reconcile,
+    /// Ask the provider for what people wrote and that never came.
+    Backfill,
     /// Look for everything that is due.
     Sweep,
 }
 
 /// The names of the queues, and how many of each may run at once in one process.
-pub const QUEUES: [(&str, usize); 8] = [
+pub const QUEUES: [(&str, usize); 9] = [
     ("overtake", 4),
     ("expand", 2),
     ("deliver", 16),
@@ -44,6 +46,7 @@ pub const QUEUES: [(&str, usize); 8] = [
     ("import", 1),
     ("bulk", 1),
     ("reconcile", 1),
+    ("backfill", 1),
     ("sweep", 1),
 ];
 
@@ -61,6 +64,7 @@ impl Doorbell {
             Self::Import(_) => "import",
             Self::Bulk(_) => "bulk",
             Self::Reconcile => "reconcile",
+            Self::Backfill => "backfill",
             Self::Sweep => "sweep",
         }
     }

@@ -36,6 +36,8 @@ use tower::layer::util::Identity;
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 /// How often messages of unknown fate are looked for, in sweeps.
 const RECONCILE_EVERY: u64 = 5;
+/// How many sweeps lie between two looks for what people wrote and that never came; the first is at the start.
+const BACKFILL_EVERY: u64 = 180;
 /// How often a process says that it is alive.
 const BEAT_EVERY: Duration = Duration::from_secs(5);
 /// How often Redis is rid of what finished tasks left there.
@@ -174,6 +176,9 @@ async fn tick(engine: Engine) {
         engine.queue.ring(Doorbell::Sweep).await;
         if count % RECONCILE_EVERY == 0 {
             engine.queue.ring(Doorbell::Reconcile).await;
+        }
+        if count % BACKFILL_EVERY == 0 {
+            engine.queue.ring(Doorbell::Backfill).await;
         }
     }
 }

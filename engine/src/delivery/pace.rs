@@ -136,17 +136,18 @@ mod tests {
     fn time_that_messages_missed_is_charged_once() {
         let pace = Pace::of(&[key(100)]);
         let start = Instant::now();
-        let at = |ms: u64| start + Duration::from_millis(ms);
-        let left = |now: u64, turn: u64| {
+        // In tenths of the time that a message takes.
+        let at = |tenths: u32| start + pace.granted.gap * tenths / 10;
+        let left = |now: u32, turn: u32| {
             pace.used.lock().unwrap().leave(at(now), at(turn), 1);
             pace.lost()
         };
         assert_eq!(left(0, 0), 0);
         assert_eq!(left(10, 10), 0, "in its turn");
-        assert_eq!(left(59, 20), 3, "39 ms late: three units of 10 ms");
+        assert_eq!(left(59, 20), 3, "3.9 turns late");
         assert_eq!(left(69, 30), 0, "as late as before");
-        assert_eq!(left(81, 40), 1, "41 ms late, of which 30 were charged");
+        assert_eq!(left(81, 40), 1, "4.1 turns late, of which 3 were charged");
         assert_eq!(left(100, 100), 0, "in time again");
-        assert_eq!(left(130, 110), 2, "late again");
+        assert_eq!(left(131, 110), 2, "late again");
     }
 }

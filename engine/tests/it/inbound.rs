@@ -10,12 +10,14 @@ use domain::{
     topic::{SubscriptionState, TopicForm, TopicKind},
 };
 use engine::{
-    both, inbound, messages,
+    backfill, both, inbound, messages,
     testing::TestEnv,
     topics,
     twilio::{signature::Params, webhook},
     users,
 };
+
+use std::time::Duration;
 
 const ANN: &str = "+12025550101";
 
@@ -179,5 +181,39 @@ both! {
             sms(&env, u32::try_from(n).unwrap(), body).await;
         }
         assert_eq!(engine::consents::refold(&env.engine).await.unwrap(), vec![]);
+    }
+
+    async fn what_never_came_is_found_on_the_list_and_obeyed(env: TestEnv) {
+        // One that the simulator has a phone for.
+        const BEA: &str = "+12025552101";
+        let bea = env.user(BEA).opted_in(Channel::Sms).create().await.id;
+        let detail = async || users::get(&env.engine, &env.admin, bea).await.unwrap();
+        let state = async || detail().await.user.consents.into_iter().find(|one| one.channel == Channel::Sms).unwrap().state;
+        env.sender(Channel::Sms).await;
+        let wrote = async |body: &str| {
+            let inbound = simulator::Inbound::sms(BEA, simulator::LONG_CODE, body);
+            env.simulator.inbound(inbound).await.unwrap();
+            env.advance(Duration::from_secs(1));
+        };
+        wrote("Hello").await;
+        wrote("STOP").await;
+        // The webhook may still be on its way.
+        assert_eq!(backfill::run(&env.engine).await.unwrap(), 0);
+        env.advance(Duration::from_secs(61));
+        assert_eq!(backfill::run(&env.engine).await.unwrap(), 2);
+        assert_eq!(state().await, ConsentState::OptedOut);
+        assert_eq!(backfill::run(&env.engine).await.unwrap(), 0, "once is enough");
+        env.campaign().launch().await;
+        env.run_jobs().await;
+        assert!(env.simulator.truth().iter().all(|entry| entry.to != BEA), "she stopped");
+        // A list that cannot be read is asked again from where the last whole look ended.
+        env.simulator.set_chaos(simulator::Chaos { list_error: 1.0, ..env.simulator.chaos() }).unwrap();
+        wrote("START").await;
+        env.advance(Duration::from_secs(3_600));
+        assert_eq!(backfill::run(&env.engine).await.unwrap(), 0);
+        env.simulator.set_chaos(simulator::Chaos { list_error: 0.0, ..env.simulator.chaos() }).unwrap();
+        assert_eq!(backfill::run(&env.engine).await.unwrap(), 1);
+        assert_eq!(state().await, ConsentState::OptedIn);
+        assert_eq!(detail().await.timeline.iter().filter(|entry| entry.title.starts_with("Wrote")).count(), 3);
     }
 }

@@ -112,6 +112,7 @@ fn expected() -> Checks {
         ("inbound_messages", "kind", words(InboundKind::ALL, InboundKind::as_str)),
         ("operators", "role", words(Role::ALL, Role::as_str)),
         ("workers", "kind", literal(&["serve", "worker"])),
+        ("api_requests", "state", literal(&["open", "committed", "done"])),
         ("imports", "format", literal(&["csv", "json"])),
         ("attributes", "kind", words(AttributeKind::ALL, AttributeKind::as_str)),
         ("event_tombstones", "why", literal(&["erased", "expired"])),
