@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup run test load load-quick fmt container
+.PHONY: help setup run test bench bench-quick load load-quick fmt container
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -16,11 +16,17 @@ run: ## Build optimised, then serve on http://127.0.0.1:3000 with nothing else t
 test: ## Format, lints and every test, on both databases and in the browser
 	@scripts/setup test && scripts/test
 
+bench: ## Measure what has a gate, beside peers (up to 40 minutes); BENCH=b7 measures one
+	@scripts/setup test && scripts/bench $(BENCH)
+
+bench-quick: ## The same, small: no figure of it is worth quoting
+	@scripts/setup test && scripts/bench --quick $(BENCH)
+
 load: ## Measure the built program under load: a campaign and webhooks, in both ways to run (some minutes)
-	@scripts/setup test && scripts/load
+	@scripts/setup test && scripts/bench load
 
 load-quick: ## The same, small: no figure of it is worth quoting
-	@scripts/setup test && scripts/load --people 2000 --rounds 3
+	@scripts/setup test && scripts/bench --quick load
 
 fmt: ## Format all Rust code
 	@source scripts/env.sh && cargo fmt --all

@@ -39,3 +39,16 @@ pub struct SegmentCount {
     /// The filter in canonical text.
     pub canonical: String,
 }
+
+/// About how many people a filter matches now: what can be said at once, before all were counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SegmentEstimate {
+    /// The likeliest number.
+    pub about: i64,
+    /// Hardly fewer than these.
+    pub least: i64,
+    /// Hardly more than these.
+    pub most: i64,
+    /// Whether all were counted, as there are few people.
+    pub exact: bool,
+}

@@ -1,8 +1,11 @@
 //! Segments: saved filters over users.
 
+mod estimate;
 mod facts;
+mod rare;
 mod vocabulary;
 
+pub use estimate::estimate;
 pub use vocabulary::vocabulary;
 
 use crate::{
@@ -189,12 +192,12 @@ pub async fn count(engine: &Engine, actor: &Actor, text: &str) -> Result<Segment
     authorize(Operation::UserRead, actor)?;
     let conn = engine.db.asked();
     let filter = checked(conn, text, "filter").await?;
-    let (predicate, params) = where_matching(engine, conn, &filter, 1);
+    let (predicate, mut params) = where_matching(engine, conn, &filter, 1).await?;
     let sql = format!("SELECT count(*) AS value FROM users u WHERE {predicate}");
-    let total = db::scalar(conn, &sql, params).await?.unwrap_or(0);
-    let (predicate, mut params) = where_matching(engine, conn, &filter, 2);
-    params.insert(0, Value::from(SAMPLE_ROWS));
-    let sql = format!("SELECT u.* FROM users u WHERE {predicate} ORDER BY u.id DESC LIMIT $1");
+    let total = db::scalar(conn, &sql, params.clone()).await?.unwrap_or(0);
+    params.push(SAMPLE_ROWS.into());
+    let limit = params.len();
+    let sql = format!("SELECT u.* FROM users u WHERE {predicate} ORDER BY u.id DESC LIMIT ${limit}");
     let sample = users::with_consents(conn, db::all(conn, &sql, params).await?).await?;
     Ok(SegmentCount { total, sample, canonical: filter.to_string() })
 }
@@ -205,7 +208,7 @@ pub async fn count(engine: &Engine, actor: &Actor, text: &str) -> Result<Segment
 /// [`Error::Invalid`] for a condition that cannot be asked.
 pub(crate) async fn count_matching(engine: &Engine, filter: &Filter) -> Result<i64> {
     let conn = engine.db.asked();
-    let (predicate, params) = where_matching(engine, conn, filter, 1);
+    let (predicate, params) = where_matching(engine, conn, filter, 1).await?;
     let sql = format!("SELECT count(*) AS value FROM users u WHERE {predicate}");
     Ok(db::scalar(conn, &sql, params).await?.unwrap_or(0))
 }
@@ -216,7 +219,7 @@ pub(crate) async fn count_matching(engine: &Engine, filter: &Filter) -> Result<i
 /// [`Error::Invalid`] for a condition that cannot be asked.
 pub(crate) async fn sample_ids(engine: &Engine, filter: &Filter, rows: u32) -> Result<Vec<UserId>> {
     let conn = engine.db.asked();
-    let (predicate, params) = where_matching(engine, conn, filter, 2);
+    let (predicate, params) = where_matching(engine, conn, filter, 2).await?;
     let sql = format!("SELECT u.id FROM users u WHERE {predicate} ORDER BY u.id DESC LIMIT $1");
     let values = [Value::from(i64::from(rows))].into_iter().chain(params).collect();
     let found: Vec<Sampled> = db::all(conn, &sql, values).await?;
@@ -274,14 +277,22 @@ struct TopicName {
 
 /// The condition on `users u` that a filter means, with everyone who was merged into another left out; its parameters
 /// begin at `$first`.
-pub(crate) fn where_matching<C: ConnectionTrait>(
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub(crate) async fn where_matching<C: ConnectionTrait>(
     engine: &Engine,
     conn: &C,
     filter: &Filter,
     first: usize,
-) -> (String, Vec<Value>) {
-    let (predicate, params) = filter_sql::compile(filter, conn.get_database_backend(), engine.clock.now(), first);
-    (format!("u.merged_into IS NULL AND ({predicate})"), params)
+) -> Result<(String, Vec<Value>)> {
+    let (predicate, mut params) = filter_sql::compile(filter, conn.get_database_backend(), engine.clock.now(), first);
+    let mut sql = format!("u.merged_into IS NULL AND ({predicate})");
+    if let Some((by_index, more)) = rare::condition(conn, filter, first + params.len()).await? {
+        sql += &format!(" AND {by_index}");
+        params.extend(more);
+    }
+    Ok((sql, params))
 }
 
 /// A fault of a filter in words: the place counts characters from 1, as people do.

@@ -24,6 +24,7 @@ mod m20261126_000048_locales;
 mod m20261126_000049_frequency_caps;
 mod m20261126_000050_forecasts;
 mod m20261127_000021_suppression_order;
+mod m20261127_000022_filter_indexes;
 mod m20261127_000060_breakers;
 mod m20261127_000061_brakes;
 mod m20261127_000070_spools;
@@ -54,6 +55,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261126_000049_frequency_caps::Migration),
             Box::new(m20261126_000050_forecasts::Migration),
             Box::new(m20261127_000021_suppression_order::Migration),
+            Box::new(m20261127_000022_filter_indexes::Migration),
             Box::new(m20261127_000060_breakers::Migration),
             Box::new(m20261127_000061_brakes::Migration),
             Box::new(m20261127_000070_spools::Migration),

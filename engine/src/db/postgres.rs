@@ -32,7 +32,14 @@ async fn open(url: &str, connections: u32, pools: Pools, statement_ms: Option<u3
         .record_stmt_in_spans(false)
         .sqlx_logging(false);
     if let Some(statement_ms) = statement_ms {
-        options.map_sqlx_postgres_opts(move |options| options.options([("statement_timeout", statement_ms)]));
+        let settings = [
+            ("statement_timeout", statement_ms.to_string()),
+            // How best to find people depends on what is asked for: one plan for every value would be wrong for most.
+            ("plan_cache_mode", "force_custom_plan".to_owned()),
+            // It takes longer to compile such a statement than to answer it.
+            ("jit", "off".to_owned()),
+        ];
+        options.map_sqlx_postgres_opts(move |options| options.options(settings.clone()));
     }
     Ok(Database::connect(options).await?)
 }

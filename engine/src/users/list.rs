@@ -46,7 +46,7 @@ pub async fn list_sorted(
         Some(cursor) => order.beyond(conn, cursor, &mut values).await?,
         None => "TRUE".to_owned(),
     };
-    let (predicate, params) = segments::where_matching(engine, conn, &parsed, values.len() + 1);
+    let (predicate, params) = segments::where_matching(engine, conn, &parsed, values.len() + 1).await?;
     values.extend(params);
     let sql = format!("SELECT u.* FROM users u WHERE {beyond} AND {predicate} ORDER BY {} LIMIT $1", order.by());
     let rows: Vec<user::Model> = db::all(conn, &sql, values).await?;

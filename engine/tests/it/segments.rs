@@ -1,9 +1,62 @@
 //! Segments: saved filters, and what they match.
 
 use domain::phone::Channel;
-use engine::{Error, both, campaigns, segments, testing::TestEnv};
+use engine::{
+    Error, both, campaigns, db, segments,
+    testing::{Backend, TestEnv},
+};
+
+/// So many people that statistics say something, and a sample is worth its name: `tier` is "Gold" for half of them, "only" is
+/// the code of one, and in the list of one more.
+const MANY: &str = "INSERT INTO users (id, phone, attributes, created_at, updated_at)
+    SELECT gen_random_uuid(), '+1202' || lpad(n::text, 7, '0'),
+        jsonb_build_object('tier', CASE WHEN n % 2 = 0 THEN 'Gold' ELSE 'Silver' END, 'code',
+            CASE n WHEN 7 THEN '\"Only\"' WHEN 8 THEN '[\"x\", \"ONLY\"]' ELSE to_jsonb('c' || n)::text END::jsonb,
+            'Code', 'only upper'),
+        now(), now()
+    FROM generate_series(1, 60000) AS n";
+
+#[tokio::test]
+async fn a_rare_value_is_found_by_its_index_whatever_its_case_and_the_rest_is_estimated() {
+    let env = TestEnv::new(Backend::Postgres).await;
+    let (engine, admin) = (&env.engine, &env.admin);
+    for sql in [MANY, "VACUUM ANALYZE users"] {
+        db::exec(engine.db.read(), sql, Vec::new()).await.unwrap();
+    }
+    for (filter, found) in [
+        ("code = \"ONLY\"", 2),
+        ("code = \"only\" and tier = \"gold\"", 1),
+        ("code = \"nobody\"", 0),
+        ("attributes.\"Code\" = \"ONLY UPPER\" and code = \"c9\"", 1),
+    ] {
+        let estimate = segments::estimate(engine, admin, filter).await.unwrap();
+        assert_eq!((estimate.about, estimate.exact), (found, true), "{filter}");
+        assert_eq!(segments::count(engine, admin, filter).await.unwrap().total, found, "{filter}");
+    }
+    for (filter, found) in [("tier = \"gold\"", 30_000), ("", 60_000), ("not code = \"only\"", 59_998)] {
+        let estimate = segments::estimate(engine, admin, filter).await.unwrap();
+        assert!(
+            !estimate.exact && estimate.least <= estimate.about && estimate.about <= estimate.most,
+            "{filter}: {estimate:?}"
+        );
+        // Far beyond what chance could do to a sample.
+        let error = (estimate.about - found).abs();
+        assert!(error < 3_000, "{filter}: {estimate:?} is not {found}");
+        assert_eq!(segments::count(engine, admin, filter).await.unwrap().total, found, "{filter}");
+    }
+}
 
 both! {
+    async fn an_estimate_of_few_people_is_their_count(env: TestEnv) {
+        for n in 0..3 {
+            env.user(&format!("+120255501{n:02}")).attribute("city", "Bonn").create().await;
+        }
+        let estimate = segments::estimate(&env.engine, &env.admin, "city = \"BONN\"").await.unwrap();
+        assert_eq!((estimate.about, estimate.least, estimate.most, estimate.exact), (3, 3, 3, true));
+        let faulty = segments::estimate(&env.engine, &env.admin, "city =").await;
+        assert!(matches!(faulty, Err(Error::Invalid { .. })));
+    }
+
     async fn a_count_is_exact_and_shows_ten(env: TestEnv) {
         for n in 0..13 {
             let user = env.user(&format!("+120255501{n:02}")).name(&format!("User {n}"));

@@ -39,7 +39,7 @@ pub struct Process {
 
 /// The program: what `scripts/build --release` made, by `ESE_BIN`.
 pub fn program() -> Result<String> {
-    std::env::var("ESE_BIN").context("ESE_BIN: the path of the built program; `make load` gives it")
+    std::env::var("ESE_BIN").context("ESE_BIN: the path of the built program; `make bench` gives it")
 }
 
 impl Process {

@@ -1,18 +1,17 @@
-//! How fast files go in, beside the database's own fastest way: `COPY` of the same people into a table of the same shape.
-//!
-//! ```text
-//! cargo bench -p engine --bench import -- --rows 100000 postgres
-//! ```
+//! B6: how fast files go in, beside the database's own fastest way: `COPY` of the same people into a table of the same
+//! shape.
 //!
 //! What is counted: people, consent, ledger and the record for undoing are all there afterwards, and as many as the file has.
 
 mod file;
-#[path = "../load/machine.rs"]
-#[expect(dead_code, reason = "the other bench uses all of it")]
-mod machine;
 
+use crate::{
+    machine::{Machine, Snapshot, memory},
+    report::{Figure, Outcome, Target},
+    rounds::Spread,
+};
 use anyhow::{Context as _, Result, ensure};
-use clap::{Parser, ValueEnum};
+use chrono::Utc;
 use domain::{
     attribute::AttributeForm,
     filter::AttributeKind,
@@ -22,51 +21,20 @@ use engine::{
     Doorbell, attributes, db, imports, jobs,
     testing::{Backend, TestEnv},
 };
-use machine::{Snapshot, memory};
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 use uuid::Uuid;
 
+/// An import with all that it does, by the raw `COPY` of the same run.
+const GATE: f64 = 0.35;
+/// The most memory of this process, which imports within it and makes the file as well, in MB.
+const MEMORY_GATE_MB: f64 = 128.0;
 /// How often a job is run before it must be done; each run works through to the end.
 const RUNS_MAX: usize = 100;
 /// How many rows the peer sends at once.
 const COPY_ROWS: usize = 1_000;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Database {
-    Sqlite,
-    Postgres,
-}
-
-/// Imports, measured.
-#[derive(Debug, Parser)]
-struct Options {
-    /// On which database; both if none is named.
-    databases: Vec<Database>,
-    /// How many rows the file has.
-    #[arg(long, default_value_t = 100_000)]
-    rows: u32,
-    /// Given by `cargo bench`; it means nothing here.
-    #[arg(long, hide = true)]
-    bench: bool,
-}
-
-fn main() -> Result<()> {
-    let options = Options::parse();
-    ensure!((1_000..=10_000_000).contains(&options.rows), "--rows: 1000 to 10000000");
-    // It is installed already if another part of the process did so first.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let databases = if options.databases.is_empty() { Database::value_variants() } else { &options.databases };
-    println!(
-        "| database | file | step | rows/s | CPU µs a row: ours, PostgreSQL | ÷ COPY |\n|---|---|---|---:|---:|---:|"
-    );
-    for database in databases {
-        runtime.block_on(measure(*database, options.rows))?;
-    }
-    let (most, now) = memory(std::process::id())?;
-    println!("\nmemory of this process: at most {} MB, now {} MB", most >> 20, now >> 20);
-    Ok(())
-}
 
 /// One step's cost.
 struct Step {
@@ -76,47 +44,71 @@ struct Step {
     postgres: Duration,
 }
 
-async fn measure(database: Database, rows: u32) -> Result<()> {
-    let env = match database {
-        Database::Sqlite => TestEnv::new(Backend::Sqlite).await,
-        Database::Postgres => TestEnv::durable().await,
-    };
+/// What the rounds came to, by file and step: rows a second, CPU µs a row of this process, and of PostgreSQL.
+type Costs = BTreeMap<String, [Vec<f64>; 3]>;
+
+/// Runs it.
+pub async fn run(machine: &Machine, rows: u32, rounds: usize) -> Result<Outcome> {
+    let before = Snapshot::take()?;
+    let (mut copied, mut costs) = (Vec::new(), Costs::new());
+    for _ in 0..rounds {
+        let env = TestEnv::durable().await;
+        copied.push(copy(&env, rows).await?);
+        files(&env, rows, "", &mut costs).await?;
+    }
+    files(&TestEnv::new(Backend::Sqlite).await, rows, "SQLite: ", &mut costs).await?;
+    let applied = &costs["all new, apply"][0];
+    let mut figures = vec![
+        Figure::of("all new, applied ÷ COPY", Spread::of_ratios(applied, &copied), "×").with(Target::AtLeast(GATE)),
+        Figure::new("memory of this process, most ever", memory(std::process::id())?.0 as f64 / 1e6, "MB")
+            .with(Target::AtMost(MEMORY_GATE_MB)),
+        Figure::of("COPY", Spread::of(copied), "rows/s"),
+    ];
+    for (step, [rates, ours, postgres]) in costs {
+        figures.push(Figure::of(step.clone(), Spread::of(rates), "rows/s"));
+        figures.push(Figure::of(format!("{step}: CPU of ours"), Spread::of(ours), "µs/row"));
+        figures.push(Figure::of(format!("{step}: CPU of PostgreSQL"), Spread::of(postgres), "µs/row"));
+    }
+    let after = Snapshot::take()?;
+    Ok(Outcome {
+        scenario: "b6",
+        settings: format!(
+            "Files of {rows} rows, {rounds} rounds of COPY and imports on PostgreSQL; SQLite once, beside"
+        ),
+        quick: false,
+        at: Utc::now(),
+        machine: machine.clone(),
+        others: after.others_since(&before, machine.cores),
+        figures,
+        complaints: Vec::new(),
+    })
+}
+
+/// The three files one after the other: everyone is new, known, and changed.
+async fn files(env: &TestEnv, rows: u32, prefix: &str, costs: &mut Costs) -> Result<()> {
     for (name, kind) in [("age", AttributeKind::Number), ("city", AttributeKind::Text), ("plan", AttributeKind::Text)] {
         let form = AttributeForm { name: name.into(), kind, description: String::new() };
         attributes::create(&env.engine, &env.admin, &form).await?;
     }
-    let copied = match database {
-        Database::Postgres => Some(copy(&env, rows).await?),
-        Database::Sqlite => None,
-    };
     for (name, older, bad, expected) in [
         ("all new", 0, 0, [rows, 0, 0]),
         ("all known", 0, 0, [0, 0, rows]),
         ("all changed, 3 % refused", 1, 33, [0, rows - rows / 33, 0]),
     ] {
-        let (import, steps) = import(&env, rows, older, bad).await?;
+        let (import, steps) = import(env, rows, older, bad).await?;
         let report = &import.report;
         let found = [report.created, report.updated, report.unchanged];
         ensure!(found == expected.map(i64::from), "{name}: created, updated, unchanged {found:?}, not {expected:?}");
-        for step in &steps {
-            print(database, name, rows, step, copied);
+        for step in steps {
+            let kept = costs.entry(format!("{prefix}{name}, {}", step.name)).or_default();
+            let micros = |cpu: Duration| cpu.as_secs_f64() * 1e6 / f64::from(rows);
+            kept[0].push(f64::from(rows) / step.took.as_secs_f64());
+            kept[1].push(micros(step.ours));
+            kept[2].push(micros(step.postgres));
         }
     }
     env.leave_jobs();
     Ok(())
-}
-
-fn print(database: Database, file: &str, rows: u32, step: &Step, copied: Option<f64>) {
-    let rate = |took: Duration| f64::from(rows) / took.as_secs_f64();
-    let micros = |cpu: Duration| cpu.as_secs_f64() * 1e6 / f64::from(rows);
-    let ratio = copied.map_or(String::new(), |copied| format!("{:.2}", rate(step.took) / copied));
-    println!(
-        "| {database:?} | {file} | {} | {:.0} | {:.0}, {:.0} | {ratio} |",
-        step.name,
-        rate(step.took),
-        micros(step.ours),
-        micros(step.postgres)
-    );
 }
 
 /// An upload, its check and its application.
@@ -179,7 +171,6 @@ async fn copy(env: &TestEnv, rows: u32) -> Result<f64> {
     let took = began.elapsed();
     ensure!(copied == u64::from(rows), "{copied} rows were copied");
     db::exec(db, "DROP TABLE copied", Vec::new()).await?;
-    println!("| Postgres | all new | COPY | {:.0} | | 1 |", f64::from(rows) / took.as_secs_f64());
     Ok(f64::from(rows) / took.as_secs_f64())
 }
 

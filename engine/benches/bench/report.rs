@@ -1,6 +1,6 @@
 //! What came out: JSON lines for machines, a Markdown table for people.
 
-use crate::machine::Machine;
+use crate::{machine::Machine, rounds::Spread};
 use anyhow::Result;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -12,7 +12,7 @@ use std::{
 };
 
 /// Where JSON lines are added to, below the checkout's `target`.
-const FILE: &str = "bench/load.jsonl";
+const FILE: &str = "bench/results.jsonl";
 
 /// What a figure must keep to.
 #[derive(Debug, Clone, Copy, Serialize)]
@@ -33,6 +33,9 @@ pub struct Figure {
     pub value: f64,
     /// Of what.
     pub unit: &'static str,
+    /// The least and the most of all rounds, if it is the median of several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub spread: Option<[f64; 2]>,
     /// What it must keep to, if anything.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<Target>,
@@ -41,7 +44,12 @@ pub struct Figure {
 impl Figure {
     /// A figure.
     pub fn new(name: impl Into<String>, value: f64, unit: &'static str) -> Self {
-        Self { name: name.into(), value, unit, target: None }
+        Self { name: name.into(), value, unit, spread: None, target: None }
+    }
+
+    /// The median of several rounds.
+    pub fn of(name: impl Into<String>, rounds: Spread, unit: &'static str) -> Self {
+        Self { spread: Some([rounds.least, rounds.most]), ..Self::new(name, rounds.median, unit) }
     }
 
     /// With what it must keep to.
@@ -64,6 +72,8 @@ pub struct Outcome {
     pub scenario: &'static str,
     /// Its settings, in words.
     pub settings: String,
+    /// Whether it was small, so that no figure counts.
+    pub quick: bool,
     /// When it ended.
     pub at: DateTime<Utc>,
     /// What it ran on.
@@ -107,7 +117,7 @@ impl Outcome {
              {:.0} % of the machine went to others{noisy}\n",
             self.others * 100.0
         );
-        text.push_str("| figure | value | target |\n|---|---:|---|\n");
+        text.push_str("| figure | value | least to most | gate |\n|---|---:|---:|---|\n");
         for figure in &self.figures {
             let target = match figure.target {
                 None => String::new(),
@@ -116,11 +126,19 @@ impl Outcome {
             };
             let verdict = match figure.is_met() {
                 None => "",
+                Some(_) if self.quick => " (not judged)",
                 Some(true) => " ✓",
                 Some(false) => " **missed**",
             };
-            let _ =
-                writeln!(text, "| {} | {} {} | {target}{verdict} |", figure.name, number(figure.value), figure.unit);
+            let spread = figure.spread.map(|[least, most]| format!("{} to {}", number(least), number(most)));
+            let _ = writeln!(
+                text,
+                "| {} | {} {} | {} | {target}{verdict} |",
+                figure.name,
+                number(figure.value),
+                figure.unit,
+                spread.unwrap_or_default()
+            );
         }
         if !self.complaints.is_empty() {
             let _ =

@@ -6,6 +6,7 @@ use crate::{
     peer::Peer,
     people,
     report::{Figure, Outcome},
+    rounds::Spread,
     send::TEXT,
     webhooks::Signer,
     wire::{Connection, Request},
@@ -93,6 +94,7 @@ pub async fn run(scenario: &'static str, machine: &Machine, settings: Settings) 
                 Shape::Scaled => "PostgreSQL and Redis, one `serve`",
             }
         ),
+        quick: false,
         at: Utc::now(),
         machine: machine.clone(),
         others: after.others_since(&before, machine.cores),
@@ -208,33 +210,19 @@ fn figures(turns: &Turns) -> Vec<Figure> {
     let mut figures = Vec::new();
     for (kind, peer) in [(STATUS, NO_OP_STATUS), (WRITTEN, NO_OP_WRITTEN)] {
         let (rates, peers) = (of(kind, |turn| turn.per_second), of(peer, |turn| turn.per_second));
-        let ratios: Vec<f64> = rates.iter().zip(&peers).map(|(rate, peer)| rate / peer).collect();
-        figures.push(Figure::new(format!("{kind}, median"), median(rates), "per s"));
-        figures.push(Figure::new(format!("{peer}, median"), median(peers), "per s"));
-        let (least, most) = ratios.iter().fold((f64::MAX, 0.0_f64), |(a, b), ratio| (a.min(*ratio), b.max(*ratio)));
-        figures.push(Figure::new(format!("{kind} ÷ axum no-op, median"), median(ratios), "×"));
-        figures.push(Figure::new(format!("{kind} ÷ axum no-op, least"), least, "×"));
-        figures.push(Figure::new(format!("{kind} ÷ axum no-op, most"), most, "×"));
-        figures.push(Figure::new(
-            format!("{kind}, p50"),
-            median(of(kind, |turn| turn.latencies.quantile_ms(0.5))),
-            "ms",
+        let [p50, p99] = [0.5, 0.99].map(|share| {
+            Spread::of(turns.get(kind).into_iter().flatten().map(|turn| turn.latencies.quantile_ms(share)))
+        });
+        figures.push(Figure::of(format!("{kind} ÷ axum no-op"), Spread::of_ratios(&rates, &peers), "×"));
+        figures.push(Figure::of(kind, Spread::of(rates), "per s"));
+        figures.push(Figure::of(peer, Spread::of(peers), "per s"));
+        figures.push(Figure::of(format!("{kind}, p50"), p50, "ms"));
+        figures.push(Figure::of(format!("{kind}, p99"), p99, "ms"));
+        figures.push(Figure::of(
+            format!("{kind}, CPU of `serve`"),
+            Spread::of(of(kind, |turn| turn.cpu_us)),
+            "µs each",
         ));
-        figures.push(Figure::new(
-            format!("{kind}, p99"),
-            median(of(kind, |turn| turn.latencies.quantile_ms(0.99))),
-            "ms",
-        ));
-        figures.push(Figure::new(format!("{kind}, CPU of `serve`"), median(of(kind, |turn| turn.cpu_us)), "µs each"));
     }
     figures
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_unstable_by(f64::total_cmp);
-    match values.len() {
-        0 => 0.0,
-        count if count.is_multiple_of(2) => f64::midpoint(values[count / 2 - 1], values[count / 2]),
-        count => values[count / 2],
-    }
 }

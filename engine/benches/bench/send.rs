@@ -95,6 +95,7 @@ pub async fn run(scenario: &'static str, machine: &Machine, settings: Settings) 
                 Shape::Scaled => "PostgreSQL and Redis, one `serve`, two `worker`, the simulator apart",
             }
         ),
+        quick: false,
         at: Utc::now(),
         machine: machine.clone(),
         others: ran.after.others_since(&ran.before, machine.cores),
