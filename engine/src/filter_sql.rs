@@ -29,19 +29,37 @@ mod tests;
 /// leave out merged users: the caller's own `WHERE` does.
 pub fn compile(filter: &Filter, backend: DbBackend, now: DateTime<Utc>, first_param: usize) -> (String, Vec<Value>) {
     let Some(expr) = filter.expr() else { return ("TRUE".to_owned(), Vec::new()) };
-    let mut compiler = Compiler { postgres: backend == DbBackend::Postgres, now, first_param, values: Vec::new() };
+    let postgres = backend == DbBackend::Postgres;
+    let looks_up_consent = postgres && !asks_of_consent_alone(expr);
+    let mut compiler = Compiler { postgres, looks_up_consent, now, first_param, values: Vec::new() };
     let sql = compiler.expr(expr);
     (sql, compiler.values)
 }
 
-/// One JSON value as SQL: the expression of its type, and that of its text (PostgreSQL) or value (SQLite).
+/// Whether nothing but consent decides.
+fn asks_of_consent_alone(expr: &Expr) -> bool {
+    match expr {
+        Expr::All(parts) | Expr::Any(parts) => parts.iter().all(asks_of_consent_alone),
+        Expr::Not(inner) => asks_of_consent_alone(inner),
+        Expr::Test(condition) => matches!(
+            &condition.test,
+            Test::Compare { field: Field::Consent(_), .. } | Test::OneOf { field: Field::Consent(_), .. }
+        ),
+    }
+}
+
+/// One JSON value as SQL: the expression of its type, that of its text (PostgreSQL) or value (SQLite), and that of itself.
 struct Json {
     kind: String,
     value: String,
+    whole: String,
 }
 
 struct Compiler {
     postgres: bool,
+    /// Whether consent is looked up for each person whom the other conditions leave, rather than read for everyone at once:
+    /// PostgreSQL cannot know how few those are.
+    looks_up_consent: bool,
     now: DateTime<Utc>,
     first_param: usize,
     values: Vec<Value>,
@@ -166,6 +184,13 @@ impl Compiler {
         }
         let channel = self.param(channel.as_str());
         let states: Vec<String> = listed.into_iter().map(|state| self.param(state.as_str())).collect();
+        if self.looks_up_consent {
+            return format!(
+                "coalesce((SELECT c.state FROM consents c WHERE c.user_id = u.id AND c.channel = {channel}), 'none') {}IN ({})",
+                if missing_counts { "NOT " } else { "" },
+                states.join(", ")
+            );
+        }
         format!(
             "{}EXISTS (SELECT 1 FROM consents c WHERE c.user_id = u.id AND c.channel = {channel} AND c.state IN ({}))",
             if missing_counts { "NOT " } else { "" },
@@ -230,16 +255,42 @@ impl Compiler {
     fn attribute(&mut self, name: &AttributeName, comparison: Comparison, values: &[Literal]) -> String {
         let (whole, elements, element) = self.json(name);
         let params: Vec<String> = values.iter().map(|value| self.literal(value)).collect();
-        let verdict = |json: &Json| self.comparison(&self.typed(json, &values[0]), comparison, &params);
-        let of_element = verdict(&element);
+        let numbers = self.numbers(values);
+        let cases = |json: &Json| {
+            let mut cases = String::new();
+            for (kind, operand) in self.typed(json, &values[0]) {
+                let params = if kind == "number" { &numbers } else { &params };
+                cases += &format!(" WHEN '{kind}' THEN {}", self.comparison(&operand, comparison, params));
+            }
+            cases
+        };
+        let of_element = format!("CASE {}{} END", element.kind, cases(&element));
+        let of_whole = cases(&whole);
         let of_list = if comparison == Comparison::NotEqual {
             // Aggregates pass over null, which is the verdict on what cannot be compared.
             let all = if self.postgres { "bool_and" } else { "min" };
             format!("coalesce((SELECT {all}({of_element}) FROM {elements}), FALSE)")
         } else {
-            format!("EXISTS (SELECT 1 FROM {elements} WHERE {of_element})")
+            let exists = format!("EXISTS (SELECT 1 FROM {elements} WHERE {of_element})");
+            match (comparison, values) {
+                (Comparison::Equal, [Literal::Text(text)]) if self.postgres => {
+                    // Whether the text is anywhere in the list is told without unfolding it.
+                    let quoted = self.param(serde_json::Value::from(text.to_ascii_lowercase()).to_string());
+                    format!("strpos({}, {quoted}) > 0 AND {exists}", self.folded(&whole.value))
+                }
+                _ => exists,
+            }
         };
-        format!("CASE WHEN {} = 'array' THEN {of_list} ELSE coalesce({}, FALSE) END", whole.kind, verdict(&whole))
+        format!("coalesce(CASE {} WHEN 'array' THEN {of_list}{of_whole} END, FALSE)", whole.kind)
+    }
+
+    /// Numbers as JSON, which PostgreSQL compares with a JSON number as it is, without reading it as text first.
+    fn numbers(&mut self, values: &[Literal]) -> Vec<String> {
+        let numbers = values.iter().filter_map(|value| match value {
+            Literal::Number(number) if self.postgres => Some(serde_json::Value::from(*number)),
+            _ => None,
+        });
+        numbers.collect::<Vec<_>>().into_iter().map(|number| self.param(number)).collect()
     }
 
     /// The attribute as a whole, the table of its elements, and one element of that.
@@ -249,8 +300,13 @@ impl Compiler {
             let whole = Json {
                 kind: format!("jsonb_typeof(u.attributes -> {key}::text)"),
                 value: format!("(u.attributes ->> {key}::text)"),
+                whole: format!("(u.attributes -> {key}::text)"),
             };
-            let element = Json { kind: "jsonb_typeof(e.v)".to_owned(), value: "(e.v #>> '{}')".to_owned() };
+            let element = Json {
+                kind: "jsonb_typeof(e.v)".to_owned(),
+                value: "(e.v #>> '{}')".to_owned(),
+                whole: "e.v".to_owned(),
+            };
             (whole, format!("jsonb_array_elements(u.attributes -> {key}::text) AS e(v)"), element)
         } else {
             // A name holds no quote and no backslash, so that it needs no escape in the path.
@@ -258,38 +314,36 @@ impl Compiler {
             let whole = Json {
                 kind: format!("json_type(u.attributes, {path})"),
                 value: format!("json_extract(u.attributes, {path})"),
+                whole: format!("json_extract(u.attributes, {path})"),
             };
-            let element = Json { kind: "e.type".to_owned(), value: "e.value".to_owned() };
+            let element = Json { kind: "e.type".to_owned(), value: "e.value".to_owned(), whole: "e.value".to_owned() };
             (whole, format!("json_each(u.attributes, {path}) AS e"), element)
         }
     }
 
-    /// The JSON value as the kind that the literal has; null where it cannot be compared with one.
-    fn typed(&self, json: &Json, literal: &Literal) -> String {
-        let Json { kind, value } = json;
+    /// For each kind of JSON that can be compared with the literal, what is compared with it; null where a value of that
+    /// kind cannot be.
+    fn typed(&self, json: &Json, literal: &Literal) -> Vec<(&'static str, String)> {
+        let Json { value, whole, .. } = json;
         let string = if self.postgres { "string" } else { "text" };
         let folded = self.folded(value);
         match literal {
-            Literal::Number(_) if self.postgres => format!(
-                "CASE {kind} WHEN 'number' THEN {value}::double precision WHEN 'string' THEN \
-                 CASE WHEN {} THEN {value}::double precision END END",
-                self.is_plain_decimal(value)
-            ),
-            Literal::Number(_) => format!(
-                "CASE WHEN {kind} IN ('integer', 'real') THEN CAST({value} AS REAL) WHEN {kind} = 'text' THEN \
-                 CASE WHEN {} THEN CAST({value} AS REAL) END END",
-                self.is_plain_decimal(value)
-            ),
+            Literal::Number(_) if self.postgres => vec![
+                ("number", whole.clone()),
+                (string, format!("CASE WHEN {} THEN {value}::double precision END", self.is_plain_decimal(value))),
+            ],
+            Literal::Number(_) => vec![
+                ("integer", format!("CAST({value} AS REAL)")),
+                ("real", format!("CAST({value} AS REAL)")),
+                (string, format!("CASE WHEN {} THEN CAST({value} AS REAL) END", self.is_plain_decimal(value))),
+            ],
             Literal::Boolean(_) => {
-                let own = if self.postgres {
-                    format!("WHEN 'boolean' THEN {value} = 'true'")
+                let words = format!("CASE {folded} WHEN 'true' THEN TRUE WHEN 'false' THEN FALSE END");
+                if self.postgres {
+                    vec![("boolean", format!("({value} = 'true')")), (string, words)]
                 } else {
-                    "WHEN 'true' THEN TRUE WHEN 'false' THEN FALSE".to_owned()
-                };
-                format!(
-                    "CASE {kind} {own} WHEN '{string}' THEN \
-                     CASE {folded} WHEN 'true' THEN TRUE WHEN 'false' THEN FALSE END END"
-                )
+                    vec![("true", "TRUE".to_owned()), ("false", "FALSE".to_owned()), (string, words)]
+                }
             }
             Literal::Date(_) => {
                 let (formed, day) = if self.postgres {
@@ -302,10 +356,10 @@ impl Compiler {
                     let formed = format!("({value} GLOB '{form}' OR {value} GLOB '{form}[T ]*')");
                     (formed, format!("substr({value}, 1, 10)"))
                 };
-                format!("CASE WHEN {kind} = '{string}' THEN CASE WHEN {formed} THEN {day} END END")
+                vec![(string, format!("CASE WHEN {formed} THEN {day} END"))]
             }
             // No attribute is compared with a state of consent: `Filter` refuses it.
-            Literal::Text(_) | Literal::Consent(_) => format!("CASE WHEN {kind} = '{string}' THEN {folded} END"),
+            Literal::Text(_) | Literal::Consent(_) => vec![(string, folded)],
         }
     }
 

@@ -36,6 +36,8 @@ async fn open(url: &str, connections: u32, pools: Pools, statement_ms: Option<u3
             ("statement_timeout", statement_ms.to_string()),
             // How best to find people depends on what is asked for: one plan for every value would be wrong for most.
             ("plan_cache_mode", "force_custom_plan".to_owned()),
+            // Those who agreed are millions where everyone is; few such statements run at once.
+            ("work_mem", "32MB".to_owned()),
             // It takes longer to compile such a statement than to answer it.
             ("jit", "off".to_owned()),
         ];
