@@ -118,11 +118,19 @@ impl TestEnv {
     /// # Panics
     /// As [`TestEnv::new`].
     pub async fn durable() -> Self {
+        Self::durable_with(|_| {}).await
+    }
+
+    /// The same with other limits.
+    ///
+    /// # Panics
+    /// As [`TestEnv::new`].
+    pub async fn durable_with(change: impl FnOnce(&mut Limits)) -> Self {
         let server = postgres::Durable::start().unwrap_or_else(|error| panic!("{error}"));
         let location = Location::Postgres(server.url());
         let db = Db::connect(&location, POOLS).await.expect("the server takes connections");
         Migrator::up(db.for_migrations(), None).await.expect("the migrations apply to an empty database");
-        Self::on(db, location, Place::Durable { _server: server }, |_| {}).await
+        Self::on(db, location, Place::Durable { _server: server }, change).await
     }
 
     async fn on(db: Db, location: Location, place: Place, change: impl FnOnce(&mut Limits)) -> Self {

@@ -6,7 +6,7 @@ use super::caller;
 use domain::{
     filter::Vocabulary,
     ids::{SegmentId, UserId},
-    segment::{Segment, SegmentCount, SegmentMatch},
+    segment::{Segment, SegmentCount, SegmentEstimate, SegmentMatch},
 };
 use leptos::{prelude::*, server_fn::codec::Json};
 
@@ -29,6 +29,13 @@ pub async fn create(name: String, filter: String) -> Result<Segment, Failure> {
 pub async fn count(filter: String) -> Result<SegmentCount, Failure> {
     let (engine, actor) = caller()?;
     Ok(engine::segments::count(&engine, &actor, &filter).await?)
+}
+
+/// About how many people match a filter now: what can be said before all are counted.
+#[server(prefix = "/ui/fn", endpoint = "segments/estimate", input = Json)]
+pub async fn estimate(filter: String) -> Result<SegmentEstimate, Failure> {
+    let (engine, actor) = caller()?;
+    Ok(engine::segments::estimate(&engine, &actor, &filter).await?)
 }
 
 /// Changes a segment.

@@ -2,14 +2,14 @@
 
 use super::users::{number_or_id, users_matching};
 use crate::{
-    api,
+    api::{self, Failure},
     components::{filter_input, frame::viewer_may, *},
     format,
 };
 use domain::{
     operator::Operation,
     page::PageRequest,
-    segment::{Segment, SegmentCount, SegmentMatch},
+    segment::{Segment, SegmentCount, SegmentEstimate, SegmentMatch},
     user::UserSort,
 };
 use leptos::prelude::*;
@@ -194,7 +194,7 @@ fn Matching(filter: RwSignal<String>) -> impl IntoView {
         ask.dispatch(number.get_untracked().trim().to_owned());
     };
     let answer = move || {
-        ask.value().get().map(|answer: Result<(String, Option<SegmentMatch>), api::Failure>| match answer {
+        ask.value().get().map(|answer: Result<(String, Option<SegmentMatch>), Failure>| match answer {
             Err(failure) => view! { <p class="field-error">{failure.detail().to_owned()}</p> }.into_any(),
             Ok((number, None)) => {
                 view! { <p class="text-muted">{format!("Nobody has the number {number}.")}</p> }.into_any()
@@ -279,22 +279,42 @@ pub fn LiveCount(
         };
         set_timeout_with_handle(ask, COUNT_AFTER).ok()
     });
-    let count = LocalResource::new(move || {
+    // Each answer with the text that it is of, so that none stands beside another's.
+    let count = LocalResource::new(move || asked(rested.get(), api::segments::count));
+    let estimate = LocalResource::new(move || asked(rested.get(), api::segments::estimate));
+    let shown = move || {
         let text = rested.get();
-        async move {
-            match text {
-                Some(text) => Some(api::segments::count(text).await),
-                None => None,
+        let now = |(of, answer)| (Some(of) == text).then_some(answer);
+        match (count.get().flatten().and_then(now), estimate.get().flatten()) {
+            (Some(Ok(count)), _) => view! { <Counted count /> }.into_any(),
+            (Some(Err(failure)), _) => view! { <p class="field-error">{failure.detail().to_owned()}</p> }.into_any(),
+            (None, Some((of, Ok(estimate)))) if Some(&of) == text.as_ref() => {
+                view! { <Estimated estimate /> }.into_any()
             }
+            _ => view! { <p class="text-muted">"Counting…"</p> }.into_any(),
         }
-    });
-    let shown = move || match count.get().flatten() {
-        None => view! { <p class="text-muted">"Counting…"</p> }.into_any(),
-        Some(Ok(count)) => view! { <Counted count /> }.into_any(),
-        Some(Err(failure)) => view! { <p class="field-error">{failure.detail().to_owned()}</p> }.into_any(),
     };
     // The height is kept, so that the button under it stays where it is while one types.
     view! { <div class="live-count" aria-live="polite">{shown}</div> }
+}
+
+/// What the server answers of a text, with the text.
+async fn asked<T, F: Future<Output = Result<T, Failure>>>(
+    text: Option<String>,
+    ask: impl FnOnce(String) -> F,
+) -> Option<(String, Result<T, Failure>)> {
+    let text = text?;
+    Some((text.clone(), ask(text).await))
+}
+
+/// The number before it is exact, with how far it may be off.
+#[component]
+fn Estimated(estimate: SegmentEstimate) -> impl IntoView {
+    let SegmentEstimate { about, least, most, .. } = estimate;
+    view! {
+        <p class="font-semibold">"About " {format::counted(about, "person matches", "people match")} ", counting…"</p>
+        <p class="text-muted">{format!("Between {} and {}", format::number(least), format::number(most))}</p>
+    }
 }
 
 #[component]

@@ -16,6 +16,7 @@ mod people;
 mod records;
 mod routes;
 mod server;
+mod users_list;
 mod whatsapp;
 mod without_script;
 

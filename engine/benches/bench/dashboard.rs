@@ -82,12 +82,12 @@ impl Dashboard {
         }
     }
 
-    /// Makes a campaign by SMS to everyone, ready to launch.
-    pub async fn campaign(&self, sender: &str, body: &str) -> Result<CampaignId> {
+    /// Makes a campaign by SMS to everyone, ready to launch; its template has its name.
+    pub async fn campaign(&self, name: &str, sender: &str, body: &str) -> Result<CampaignId> {
         let senders: Vec<Sender> = self.call("senders/list", json!({})).await?;
         let sender: SenderId = senders.iter().find(|one| one.address == sender).context("the sender is not there")?.id;
         let form = TemplateForm {
-            name: "Load".to_owned(),
+            name: name.to_owned(),
             channel: Channel::Sms,
             body: body.to_owned(),
             content_sid: String::new(),
@@ -97,7 +97,7 @@ impl Dashboard {
         let template: TemplateView = self.call("templates/create", json!({ "form": form })).await?;
         let template: TemplateId = template.id;
         let form = CampaignForm {
-            name: "Load".to_owned(),
+            name: name.to_owned(),
             sender: Some(sender),
             template: Some(template),
             ..CampaignForm::default()

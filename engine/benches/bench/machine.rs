@@ -145,6 +145,15 @@ impl Snapshot {
         busy.saturating_sub(ours).as_secs_f64() / all
     }
 
+    /// One of the PostgreSQL processes below us that serve connections: those are named by what they do, and the first
+    /// process of all is not among them.
+    pub fn postgres_backend(&self) -> Option<u32> {
+        self.ours().filter(|(_, usage)| usage.name == "postgres").map(|(pid, _)| pid).find(|pid| {
+            let title = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            String::from_utf8_lossy(&title).contains("127.0.0.1(")
+        })
+    }
+
     /// This process and everything below it.
     fn ours(&self) -> impl Iterator<Item = (u32, &Usage)> {
         let root = std::process::id();

@@ -12,17 +12,21 @@
 mod counts;
 mod crowd;
 mod dashboard;
+mod delivery;
 mod import;
 mod lists;
 mod machine;
 mod open_loop;
+mod paced;
 mod peer;
 mod people;
 mod process;
+mod recovery;
 mod report;
 mod rounds;
 mod saturate;
 mod send;
+mod traps;
 mod webhooks;
 mod wire;
 mod world;
@@ -41,12 +45,22 @@ const DEADLINE: Duration = Duration::from_secs(1_500);
 /// What is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Bench {
+    /// Campaigns to a provider that answers at once, beside the bare client.
+    B2,
+    /// Rates and fairness, to a slow provider, with one, two and four workers.
+    B3,
+    /// Campaigns with three reports for each message.
+    B4,
     /// Imports beside COPY of the same people.
     B6,
     /// Pages of the lists of users and messages, first and deep, through the engine and through the API.
     B7,
     /// How many people a filter matches: the exact count and the estimate before it.
     B8,
+    /// A worker, PostgreSQL and Redis are killed while a campaign runs.
+    B11,
+    /// What jams queues: many doorbells, retries that are due together, a long queue.
+    B12,
     /// The four that follow: the whole program under load.
     Load,
     /// A campaign on the embedded default, while people write.
@@ -61,7 +75,7 @@ enum Bench {
 
 impl Bench {
     /// What is run when nothing is named.
-    const ALL: [Self; 3] = [Self::B6, Self::B7, Self::B8];
+    const ALL: [Self; 8] = [Self::B2, Self::B3, Self::B4, Self::B6, Self::B7, Self::B8, Self::B11, Self::B12];
     /// What stands for the whole program under load.
     const LOAD: [Self; 4] = [Self::Campaign, Self::Webhooks, Self::Scaled, Self::WebhooksScaled];
 
@@ -188,6 +202,11 @@ async fn run(bench: Bench, options: &Options, machine: &Machine, crowd: &mut Opt
             lists::run(machine, crowd()?, lists::Settings { rounds, pages: options.sized(None, 100, 20) }).await
         }
         Bench::B8 => counts::run(machine, crowd()?, rounds.min(3)).await,
+        Bench::B2 => delivery::send(machine, people, rounds.min(3)).await,
+        Bench::B3 => paced::run(machine, &[80, 2_000], options.sized(None, 20, 5)).await,
+        Bench::B4 => delivery::reports(machine, people, rounds.min(3)).await,
+        Bench::B11 => recovery::run(machine, options.sized(None, 400, 100)).await,
+        Bench::B12 => traps::run(machine, 10_000, options.sized(None, 1_000_000, 50_000), rounds.min(3)).await,
         Bench::Campaign => send::run("campaign", machine, send(Shape::Embedded, options.rate)).await,
         Bench::Webhooks => saturate::run("webhooks", machine, saturate(Shape::Embedded)).await,
         Bench::Scaled => send::run("scaled", machine, send(Shape::Scaled, options.scaled_rate)).await,

@@ -106,7 +106,7 @@ pub async fn run(scenario: &'static str, machine: &Machine, settings: Settings) 
 /// A campaign whose every message was accepted, and none reported on: the provider's callbacks are ours to make.
 async fn unreported(world: &World, settings: Settings) -> Result<CampaignId> {
     world.provider.misbehave(&Chaos { callback_dropped: 1.0, ..Chaos::default() }).await?;
-    let campaign = world.dashboard.campaign(simulator::LONG_CODE, TEXT).await?;
+    let campaign = world.dashboard.campaign("Load", simulator::LONG_CODE, TEXT).await?;
     world.dashboard.launch(campaign).await?;
     let until = Instant::now() + PATIENCE;
     loop {

@@ -71,7 +71,7 @@ pub async fn run(scenario: &'static str, machine: &Machine, settings: Settings) 
     let world = World::start(settings.shape, settings.rate).await?;
     let peer = Peer::start().await?;
     let (_, importing) = world.import(settings.people).await?;
-    let campaign = world.dashboard.campaign(simulator::LONG_CODE, TEXT).await?;
+    let campaign = world.dashboard.campaign("Load", simulator::LONG_CODE, TEXT).await?;
     let idle = OpenLoop::start(streams(&world, &peer, settings, 0), settings.inbound);
     tokio::time::sleep(IDLE).await;
     let idle = idle.stop().await?;

@@ -2,14 +2,18 @@
 
 use crate::{
     dashboard::Dashboard,
-    machine::Disk,
+    machine::{Disk, Snapshot},
     people,
     process::{self, Process},
 };
 use anyhow::{Context as _, Result, ensure};
 use chrono::Utc;
 use domain::import::ImportView;
-use engine::testing::{postgres::Durable, redis};
+use engine::{
+    Db,
+    db::{Location, Pools},
+    testing::{postgres::Durable, redis},
+};
 use serde_json::Value;
 use simulator::{Chaos, LogEntry, Stats};
 use std::{
@@ -45,12 +49,19 @@ pub struct World {
     /// The provider's own view.
     pub provider: Provider,
     folder: TempDir,
+    /// What its processes are started with.
+    environment: Vec<(&'static str, String)>,
     _postgres: Option<Durable>,
 }
 
 impl World {
     /// Starts one whose SMS sender may send at this rate, and signs an operator in.
     pub async fn start(shape: Shape, rate_per_second: u32) -> Result<Self> {
+        Self::start_with(shape, rate_per_second, WORKERS).await
+    }
+
+    /// The same with so many workers, where they are processes of their own.
+    pub async fn start_with(shape: Shape, rate_per_second: u32, workers: usize) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("ese-load-").tempdir()?;
         let place = folder.path();
         let (address, provider) = (process::free_address()?, process::free_address()?);
@@ -83,13 +94,13 @@ impl World {
         let link = serve.line("Sign in:")?;
         processes.push(serve);
         if shape == Shape::Scaled {
-            for _ in 0..WORKERS {
+            for _ in 0..workers {
                 processes.push(Process::start("worker", &environment, place)?);
             }
         }
         let dashboard = Dashboard::enter(origin.trim_end_matches('/').to_owned(), &link).await?;
         let provider = Provider::new(provider)?;
-        Ok(Self { processes, address, dashboard, provider, folder, _postgres: postgres })
+        Ok(Self { processes, address, dashboard, provider, folder, environment, _postgres: postgres })
     }
 
     /// Imports people; the report, and how long it took from the upload's first byte to the last row.
@@ -107,6 +118,32 @@ impl World {
     /// The web process; on the embedded default it is the only one.
     pub fn server(&self) -> Result<&Process> {
         self.processes.iter().find(|process| process.role == "serve").context("it was started")
+    }
+
+    /// Starts one more worker.
+    pub fn start_worker(&mut self) -> Result<()> {
+        self.processes.push(Process::start("worker", &self.environment, self.folder.path())?);
+        Ok(())
+    }
+
+    fn setting(&self, name: &str) -> Option<&str> {
+        self.environment.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Where its Redis is, if it has one.
+    pub fn redis_url(&self) -> Option<&str> {
+        self.setting("REDIS_URL")
+    }
+
+    /// A connection to its PostgreSQL.
+    pub async fn database(&self) -> Result<Db> {
+        let url = self.setting("DATABASE_URL").context("this shape has no server of its own")?;
+        Ok(Db::connect(&Location::Postgres(url.to_owned()), Pools::default()).await?)
+    }
+
+    /// The number of one of its PostgreSQL's processes that serve connections.
+    pub fn a_postgres_backend(&self) -> Result<u32> {
+        Snapshot::take()?.postgres_backend().context("nobody is connected to PostgreSQL")
     }
 
     /// The disk that the data is on.
@@ -131,6 +168,8 @@ fn read(path: &Path) -> String {
 
 /// The simulator's control API.
 pub struct Provider {
+    /// Where it listens.
+    pub address: SocketAddr,
     http: reqwest::Client,
     base: String,
 }
@@ -138,7 +177,7 @@ pub struct Provider {
 impl Provider {
     fn new(address: SocketAddr) -> Result<Self> {
         let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(30)).build()?;
-        Ok(Self { http, base: format!("http://{address}/simulator/v1") })
+        Ok(Self { address, http, base: format!("http://{address}/simulator/v1") })
     }
 
     /// Its counters.
