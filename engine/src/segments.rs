@@ -23,8 +23,11 @@ use domain::{
     operator::Operation,
     segment::{Segment, SegmentCount, SegmentMatch},
 };
-use sea_orm::{ActiveModelTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryOrder, QuerySelect, Set, Value};
+use sea_orm::{
+    ActiveModelTrait, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, QueryOrder, QuerySelect, Set, Value,
+};
 use serde_json::json;
+use std::collections::BTreeMap;
 use uuid::Uuid;
 
 /// How many segments there may be.
@@ -286,7 +289,12 @@ pub(crate) async fn where_matching<C: ConnectionTrait>(
     filter: &Filter,
     first: usize,
 ) -> Result<(String, Vec<Value>)> {
-    let (predicate, mut params) = filter_sql::compile(filter, conn.get_database_backend(), engine.clock.now(), first);
+    let backend = conn.get_database_backend();
+    let declared = match backend {
+        DbBackend::Postgres if !filter.is_everyone() => attributes::declared(conn).await?,
+        _ => BTreeMap::new(),
+    };
+    let (predicate, mut params) = filter_sql::compile_declared(filter, &declared, backend, engine.clock.now(), first);
     let mut sql = format!("u.merged_into IS NULL AND ({predicate})");
     if let Some((by_index, more)) = rare::condition(conn, filter, first + params.len()).await? {
         sql += &format!(" AND {by_index}");

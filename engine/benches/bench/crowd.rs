@@ -47,6 +47,7 @@ pub struct Crowd {
 struct Definition {
     drop: String,
     make: String,
+    tune: Option<String>,
 }
 
 impl Crowd {
@@ -121,6 +122,9 @@ impl Crowd {
             let tx = self.env.engine.db.begin_bulk().await?;
             tx.execute_unprepared(BUILD_MEMORY).await?;
             tx.execute_unprepared(&index.make).await.with_context(|| index.make.clone())?;
+            if let Some(tune) = &index.tune {
+                tx.execute_unprepared(tune).await.with_context(|| tune.clone())?;
+            }
             tx.commit().await?;
         }
         Ok(())
@@ -196,12 +200,15 @@ fn rollup(campaign: CampaignId) -> String {
     )
 }
 
-/// Every index but the primary keys, whose order is that in which rows are made: how to drop it, and how to make it again.
+/// Every index but the primary keys, whose order is that in which rows are made: how to drop it, how to
+/// make it again, and for how much of it statistics are kept.
 const INDEXES: &str = "SELECT
         CASE WHEN c.conname IS NULL THEN 'DROP INDEX ' || i.indexrelid::regclass
             ELSE 'ALTER TABLE ' || i.indrelid::regclass || ' DROP CONSTRAINT ' || c.conname END AS drop,
         CASE WHEN c.conname IS NULL THEN pg_get_indexdef(i.indexrelid)
-            ELSE 'ALTER TABLE ' || i.indrelid::regclass || ' ADD CONSTRAINT ' || c.conname || ' ' || pg_get_constraintdef(c.oid) END AS make
+            ELSE 'ALTER TABLE ' || i.indrelid::regclass || ' ADD CONSTRAINT ' || c.conname || ' ' || pg_get_constraintdef(c.oid) END AS make,
+        (SELECT string_agg(format('ALTER INDEX %s ALTER COLUMN %s SET STATISTICS %s', i.indexrelid::regclass, a.attnum, a.attstattarget), ';')
+            FROM pg_attribute a WHERE a.attrelid = i.indexrelid AND a.attstattarget > 0) AS tune
     FROM pg_index i LEFT JOIN pg_constraint c ON c.conindid = i.indexrelid AND c.contype IN ('p', 'u')
     WHERE i.indrelid IN ('users'::regclass, 'consents'::regclass, 'messages'::regclass) AND NOT i.indisprimary
     ORDER BY i.indrelid, i.indexrelid";

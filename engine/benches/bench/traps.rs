@@ -15,7 +15,7 @@ use engine::{
         QUEUE_MAX,
         redis::{Redis, RedisRing},
     },
-    testing::{TestEnv, redis},
+    testing::{START, TestEnv, redis},
     values,
 };
 use std::{
@@ -106,6 +106,9 @@ async fn sent(waiting: i64, retries: bool) -> Result<f64> {
     .await;
     let sender =
         engine::senders::ensure(&env.engine, &env.admin, Channel::Sms, simulator::LONG_CODE, "SMS", 100_000).await?;
+    for sql in people(waiting) {
+        db::exec(env.engine.db.for_migrations(), &sql, values![]).await?;
+    }
     let campaign = env.campaign().form(|form| form.sender = Some(sender.id)).launch().await;
     env.leave_jobs();
     let id = campaign.id;
@@ -120,18 +123,27 @@ async fn sent(waiting: i64, retries: bool) -> Result<f64> {
     Ok(took.as_secs_f64() * 1e6 / accepted as f64)
 }
 
+fn people(waiting: i64) -> [String; 2] {
+    let people = waiting.min(REACHED);
+    [
+        format!(
+            "INSERT INTO users (id, phone, attributes, zone, created_at, updated_at)
+             SELECT gen_random_uuid(), '+1202555' || lpad(n::text, 4, '0'), '{{}}', 'America/New_York', '{START}', '{START}'
+             FROM generate_series(0, {people} - 1) AS n"
+        ),
+        format!(
+            "INSERT INTO consents (user_id, channel, state, stops, updated_at)
+             SELECT id, 'sms', 'opted_in', '[]', '{START}' FROM users"
+        ),
+    ]
+}
+
 fn waiting_messages(id: CampaignId, waiting: i64, retries: bool) -> Vec<String> {
     let people = waiting.min(REACHED);
     let mut all = vec![
         format!(
-            "INSERT INTO users (id, phone, attributes, zone, created_at, updated_at)
-             SELECT gen_random_uuid(), '+1202555' || lpad(n::text, 4, '0'), '{{}}', 'America/New_York', now(), now()
-             FROM generate_series(0, {people} - 1) AS n"
-        ),
-        "INSERT INTO consents (user_id, channel, state, stops, updated_at) SELECT id, 'sms', 'opted_in', '[]', now() FROM users".into(),
-        format!(
             "INSERT INTO messages (campaign_id, seq, user_id, nth, updated_at)
-             SELECT '{id}', n, u.id, (n - 1) / {people}, now() FROM generate_series(1, {waiting}) AS n
+             SELECT '{id}', n, u.id, (n - 1) / {people}, '{START}' FROM generate_series(1, {waiting}) AS n
              JOIN (SELECT id, row_number() OVER (ORDER BY phone) AS place FROM users) AS u ON u.place = 1 + (n - 1) % {people}"
         ),
         format!(

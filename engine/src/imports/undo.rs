@@ -11,6 +11,7 @@ use super::{
 use crate::{
     Actor, Engine, Error, Result,
     actor::authorize,
+    attributes,
     audit::{self, Act},
     consents::{self, Entry},
     db::{self, Rows, Tx},
@@ -18,15 +19,17 @@ use crate::{
 };
 use chrono::{DateTime, Utc};
 use domain::{
+    attribute,
     consent::{ConsentKind, ConsentSource},
+    filter::AttributeKind,
     ids::{ImportId, UserId},
     import::{ImportReport, ImportStatus, ImportView},
     operator::Operation,
     phone::Channel,
 };
 use sea_orm::FromQueryResult;
-use serde_json::{Value, json};
-use std::collections::{HashMap, HashSet};
+use serde_json::{Map, Value, json};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use uuid::Uuid;
 
 /// How many people one transaction takes.
@@ -182,12 +185,14 @@ async fn restore(engine: &Engine, tx: &Tx, marks: &[Mark]) -> Result<usize> {
             changes.insert(mark.user_id, pair);
         }
     }
+    let declared = attributes::declared(tx).await?;
     let mut put = Vec::new();
     for row in stored::by_id(tx, changes.keys().copied().collect(), db::lock(tx)).await? {
         let id = row.id;
         let Some((before, after)) = changes.get(&id) else { continue };
         let is = stored::snapshot(row)?;
-        let back = put_back(&is, before, after);
+        let mut back = put_back(&is, before, after);
+        back.profile.attributes = fitting(&declared, back.profile.attributes);
         // Without an address nobody is left to speak of.
         if back == is || back.phone.is_none() && back.profile.whatsapp_id.is_none() {
             continue;
@@ -197,6 +202,19 @@ async fn restore(engine: &Engine, tx: &Tx, marks: &[Mark]) -> Result<usize> {
     let written = put.iter().map(|(id, back)| Written { id: *id, phone: back.phone.as_ref(), profile: &back.profile });
     stored::update(tx, written.collect(), engine.clock.now()).await?;
     Ok(put.len())
+}
+
+/// Values as they may be now: what was declared since the import holds one kind, and an older value that cannot be brought to
+/// it is left out.
+fn fitting(declared: &BTreeMap<String, AttributeKind>, values: Map<String, Value>) -> Map<String, Value> {
+    let fitting = |(name, value): (String, Value)| {
+        let value = match declared.get(&name) {
+            Some(kind) => attribute::fit(*kind, &value).ok()?,
+            None => value,
+        };
+        Some((name, value))
+    };
+    values.into_iter().filter_map(fitting).collect()
 }
 
 /// How someone is with each value put back that the import changed and nobody has changed since.

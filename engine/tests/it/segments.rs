@@ -1,8 +1,8 @@
 //! Segments: saved filters, and what they match.
 
-use domain::phone::Channel;
+use domain::{attribute::AttributeForm, filter::AttributeKind, phone::Channel};
 use engine::{
-    Error, both, campaigns, db, segments,
+    Error, attributes, both, campaigns, db, segments,
     testing::{Backend, TestEnv},
 };
 
@@ -47,6 +47,41 @@ async fn a_rare_value_is_found_by_its_index_whatever_its_case_and_the_rest_is_es
 }
 
 both! {
+    async fn declared_attributes_are_counted_as_each_person_is_judged(env: TestEnv) {
+        let mut people = vec![env.user("+12025550100").create().await];
+        for n in 0..8_i64 {
+            let user = env.user(&format!("+120255501{:02}", n + 1)).attribute("city", ["Bonn", "KIEL"][n as usize % 2]);
+            let tags = [vec!["VIP", "x \"vip\""], vec!["vipx"], vec![], vec!["new", "vip"]][n as usize % 4].clone();
+            let user = user.attribute("age", n * 10).attribute("gold", n > 3).attribute("since", format!("2026-01-0{}", n + 1));
+            people.push(user.attribute("tags", tags).create().await);
+        }
+        for (name, kind) in [
+            ("city", AttributeKind::Text),
+            ("age", AttributeKind::Number),
+            ("gold", AttributeKind::Boolean),
+            ("since", AttributeKind::Date),
+            ("tags", AttributeKind::List),
+        ] {
+            let form = AttributeForm { name: name.into(), kind, description: String::new() };
+            attributes::create(&env.engine, &env.admin, &form).await.unwrap();
+        }
+        for filter in [
+            "city = \"bonn\"", "city != \"bonn\"", "city ~ \"I\"", "city starts with \"b\"", "city in (\"x\", \"Kiel\")",
+            "not city = \"kiel\"", "city is set", "age = 30", "age != 30", "age < 30", "age >= 20 and age <= 50", "age in (10, 70)",
+            "gold = true", "gold != true", "since >= 2026-01-03", "since = 2026-01-02", "since in (2026-01-01, 2026-01-09)",
+            "tag = \"vip\"", "not tag = \"vip\"", "tag = \"x \\\"vip\\\"\"", "tag ~ \"ip\"", "tag = \"vip\" and city = \"kiel\"",
+        ] {
+            let mut matching = 0;
+            for person in &people {
+                let found = segments::explain(&env.engine, &env.admin, filter, person.id).await.unwrap();
+                matching += i64::from(found.matches);
+            }
+            let count = segments::count(&env.engine, &env.admin, filter).await.unwrap();
+            assert_eq!(count.total, matching, "{filter}");
+            assert!((1..9).contains(&matching) , "{filter}: {matching} of {}", people.len());
+        }
+    }
+
     async fn an_estimate_of_few_people_is_their_count(env: TestEnv) {
         for n in 0..3 {
             env.user(&format!("+120255501{n:02}")).attribute("city", "Bonn").create().await;
