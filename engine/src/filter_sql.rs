@@ -29,20 +29,30 @@ mod tests;
 /// The predicate over the alias `u` of `users`, and its parameters, the first of which is `$first_param`. It does not
 /// leave out merged users: the caller's own `WHERE` does.
 pub fn compile(filter: &Filter, backend: DbBackend, now: DateTime<Utc>, first_param: usize) -> (String, Vec<Value>) {
-    compile_declared(filter, &BTreeMap::new(), backend, now, first_param)
+    compile_declared(filter, &BTreeMap::new(), Reach::Everyone, backend, now, first_param)
+}
+
+/// How many people a statement means to look at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// All there are: a count.
+    Everyone,
+    /// Those of a page or a sample, wherever in the order it begins.
+    Few,
 }
 
 /// The same, where every value of these attributes is of the declared kind: then PostgreSQL need not look what it is.
 pub fn compile_declared(
     filter: &Filter,
     declared: &BTreeMap<String, AttributeKind>,
+    reach: Reach,
     backend: DbBackend,
     now: DateTime<Utc>,
     first_param: usize,
 ) -> (String, Vec<Value>) {
     let Some(expr) = filter.expr() else { return ("TRUE".to_owned(), Vec::new()) };
     let postgres = backend == DbBackend::Postgres;
-    let looks_up_consent = postgres && !asks_of_consent_alone(expr);
+    let looks_up_consent = postgres && (reach == Reach::Few || !asks_of_consent_alone(expr));
     let mut compiler = Compiler { postgres, looks_up_consent, declared, now, first_param, values: Vec::new() };
     let sql = compiler.expr(expr);
     (sql, compiler.values)
@@ -70,7 +80,7 @@ struct Json {
 struct Compiler<'d> {
     postgres: bool,
     /// Whether consent is looked up for each person whom the other conditions leave, rather than read for everyone at once:
-    /// PostgreSQL cannot know how few those are.
+    /// PostgreSQL cannot know how few those are, and would go through all consents up to where a page begins.
     looks_up_consent: bool,
     /// Attributes whose values are all of one kind.
     declared: &'d BTreeMap<String, AttributeKind>,

@@ -15,7 +15,8 @@ use crate::{
     audit::{self, Act},
     db,
     entity::segment,
-    filter_sql, users, values,
+    filter_sql::{self, Reach},
+    users, values,
 };
 use domain::{
     filter::{self, Filter, FilterError, Schema},
@@ -195,7 +196,7 @@ pub async fn count(engine: &Engine, actor: &Actor, text: &str) -> Result<Segment
     authorize(Operation::UserRead, actor)?;
     let conn = engine.db.asked();
     let filter = checked(conn, text, "filter").await?;
-    let (predicate, mut params) = where_matching(engine, conn, &filter, 1).await?;
+    let (predicate, mut params) = where_matching(engine, conn, &filter, Reach::Everyone, 1).await?;
     let sql = format!("SELECT count(*) AS value FROM users u WHERE {predicate}");
     let total = db::scalar(conn, &sql, params.clone()).await?.unwrap_or(0);
     params.push(SAMPLE_ROWS.into());
@@ -211,7 +212,7 @@ pub async fn count(engine: &Engine, actor: &Actor, text: &str) -> Result<Segment
 /// [`Error::Invalid`] for a condition that cannot be asked.
 pub(crate) async fn count_matching(engine: &Engine, filter: &Filter) -> Result<i64> {
     let conn = engine.db.asked();
-    let (predicate, params) = where_matching(engine, conn, filter, 1).await?;
+    let (predicate, params) = where_matching(engine, conn, filter, Reach::Everyone, 1).await?;
     let sql = format!("SELECT count(*) AS value FROM users u WHERE {predicate}");
     Ok(db::scalar(conn, &sql, params).await?.unwrap_or(0))
 }
@@ -222,7 +223,7 @@ pub(crate) async fn count_matching(engine: &Engine, filter: &Filter) -> Result<i
 /// [`Error::Invalid`] for a condition that cannot be asked.
 pub(crate) async fn sample_ids(engine: &Engine, filter: &Filter, rows: u32) -> Result<Vec<UserId>> {
     let conn = engine.db.asked();
-    let (predicate, params) = where_matching(engine, conn, filter, 2).await?;
+    let (predicate, params) = where_matching(engine, conn, filter, Reach::Few, 2).await?;
     let sql = format!("SELECT u.id FROM users u WHERE {predicate} ORDER BY u.id DESC LIMIT $1");
     let values = [Value::from(i64::from(rows))].into_iter().chain(params).collect();
     let found: Vec<Sampled> = db::all(conn, &sql, values).await?;
@@ -287,6 +288,7 @@ pub(crate) async fn where_matching<C: ConnectionTrait>(
     engine: &Engine,
     conn: &C,
     filter: &Filter,
+    reach: Reach,
     first: usize,
 ) -> Result<(String, Vec<Value>)> {
     let backend = conn.get_database_backend();
@@ -294,7 +296,8 @@ pub(crate) async fn where_matching<C: ConnectionTrait>(
         DbBackend::Postgres if !filter.is_everyone() => attributes::declared(conn).await?,
         _ => BTreeMap::new(),
     };
-    let (predicate, mut params) = filter_sql::compile_declared(filter, &declared, backend, engine.clock.now(), first);
+    let (predicate, mut params) =
+        filter_sql::compile_declared(filter, &declared, reach, backend, engine.clock.now(), first);
     let mut sql = format!("u.merged_into IS NULL AND ({predicate})");
     if let Some((by_index, more)) = rare::condition(conn, filter, first + params.len()).await? {
         sql += &format!(" AND {by_index}");

@@ -4,7 +4,9 @@ use super::{checked, rare, where_matching};
 use crate::{
     Engine, Result,
     actor::{Actor, authorize},
-    db, values,
+    db,
+    filter_sql::Reach,
+    values,
 };
 use domain::{operator::Operation, segment::SegmentEstimate};
 use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult};
@@ -33,7 +35,7 @@ pub async fn estimate(engine: &Engine, actor: &Actor, text: &str) -> Result<Segm
     let filter = checked(conn, text, "filter").await?;
     let people = people(conn).await?;
     let is_counted = people.is_none_or(|people| people <= COUNTED_MAX);
-    let (predicate, params) = where_matching(engine, conn, &filter, 1).await?;
+    let (predicate, params) = where_matching(engine, conn, &filter, Reach::Few, 1).await?;
     if is_counted || rare::condition(conn, &filter, 1).await?.is_some() {
         let sql = format!("SELECT count(*) AS value FROM users u WHERE {predicate}");
         let total = db::scalar(conn, &sql, params).await?.unwrap_or(0);

@@ -6,6 +6,7 @@ use crate::{
     actor::{Actor, authorize},
     db,
     entity::user,
+    filter_sql::Reach,
     segments, values,
 };
 use chrono::DateTime;
@@ -46,7 +47,7 @@ pub async fn list_sorted(
         Some(cursor) => order.beyond(conn, cursor, &mut values).await?,
         None => "TRUE".to_owned(),
     };
-    let (predicate, params) = segments::where_matching(engine, conn, &parsed, values.len() + 1).await?;
+    let (predicate, params) = segments::where_matching(engine, conn, &parsed, Reach::Few, values.len() + 1).await?;
     values.extend(params);
     let sql = format!("SELECT u.* FROM users u WHERE {beyond} AND {predicate} ORDER BY {} LIMIT $1", order.by());
     let rows: Vec<user::Model> = db::all(conn, &sql, values).await?;

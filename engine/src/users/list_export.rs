@@ -7,6 +7,7 @@ use crate::{
     audit::{self, Act},
     csv_text, db,
     entity::user,
+    filter_sql::Reach,
     segments, values,
 };
 use bytes::Bytes;
@@ -42,7 +43,7 @@ pub async fn export_list(
     authorize(Operation::UserExport, actor)?;
     let conn = engine.db.asked();
     let parsed = segments::checked(conn, filter, "filter").await?;
-    let (predicate, params) = segments::where_matching(engine, conn, &parsed, 3).await?;
+    let (predicate, params) = segments::where_matching(engine, conn, &parsed, Reach::Few, 3).await?;
     let columns: Vec<String> = crate::attributes::declared(conn).await?.into_keys().collect();
     let tx = engine.db.begin().await?;
     let after = json!({ "filter": parsed.to_string(), "format": format!("{format:?}") });

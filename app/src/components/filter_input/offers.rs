@@ -13,19 +13,29 @@ pub struct Offers {
     vocabulary: Action<(), Result<Vocabulary, api::Failure>>,
     shown: RwSignal<Vec<Completion>>,
     chosen: RwSignal<Option<usize>>,
+    /// Whether somebody typed before names and values were there.
+    awaits_names: StoredValue<bool>,
 }
 
 impl Offers {
     /// For the text area of that name, which holds `value`.
     pub fn new(name: &str, value: RwSignal<String>, area: NodeRef<html::Textarea>) -> Self {
-        Self {
+        let offers = Self {
             name: StoredValue::new(name.to_owned()),
             value,
             area,
             vocabulary: Action::new(|(): &()| api::segments::filter_vocabulary()),
             shown: RwSignal::new(Vec::new()),
             chosen: RwSignal::new(None),
-        }
+            awaits_names: StoredValue::new(false),
+        };
+        Effect::new(move || {
+            if offers.vocabulary.value().with(Option::is_some) && offers.awaits_names.get_value() {
+                offers.awaits_names.set_value(false);
+                offers.refresh();
+            }
+        });
+        offers
     }
 
     /// The id of the list.
@@ -59,12 +69,14 @@ impl Offers {
             // Until names are there, the words of the language are.
             _ => complete(&text, at, &Vocabulary::default()),
         });
+        self.awaits_names.set_value(self.vocabulary.value().with_untracked(Option::is_none));
         self.chosen.set(None);
         self.shown.set(offers);
     }
 
     /// Takes the list away.
     pub fn close(self) {
+        self.awaits_names.set_value(false);
         self.chosen.set(None);
         self.shown.set(Vec::new());
     }
