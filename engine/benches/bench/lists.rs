@@ -160,7 +160,8 @@ async fn lists(crowd: &Crowd, places: usize) -> Result<Vec<List>> {
         deep: Vec::new(),
     };
     lists.push(one);
-    let campaign = *crowd.campaigns.first().context("there are campaigns")?;
+    // The last but one of the list, so that rare messages still fill a page from there on.
+    let campaign = *crowd.campaigns.get(1).context("there are campaigns")?;
     let each = crowd.rows / crate::crowd::CAMPAIGNS;
     let last = (f64::from(each) * (1.0 - DEEP)) as u32;
     let places = || (0..places as u32).map(|n| format!("{campaign}.{}", last - n.min(last / 2))).collect::<Vec<_>>();
