@@ -71,6 +71,12 @@ pub enum Scope {
     /// See the audit log.
     #[serde(rename = "audit:read")]
     AuditRead,
+    /// Read the event stream.
+    #[serde(rename = "events:read")]
+    EventsRead,
+    /// Manage webhooks.
+    #[serde(rename = "webhooks:write")]
+    WebhooksWrite,
     /// Manage API keys that may do no more.
     #[serde(rename = "keys:write")]
     KeysWrite,
@@ -78,7 +84,7 @@ pub enum Scope {
 
 impl Scope {
     /// All of them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::UsersRead,
         Self::UsersWrite,
         Self::UsersExport,
@@ -96,6 +102,8 @@ impl Scope {
         Self::InboundRead,
         Self::DeliveryStop,
         Self::AuditRead,
+        Self::EventsRead,
+        Self::WebhooksWrite,
         Self::KeysWrite,
     ];
 
@@ -119,6 +127,8 @@ impl Scope {
             Self::InboundRead => "inbound:read",
             Self::DeliveryStop => "delivery:stop",
             Self::AuditRead => "audit:read",
+            Self::EventsRead => "events:read",
+            Self::WebhooksWrite => "webhooks:write",
             Self::KeysWrite => "keys:write",
         }
     }
@@ -143,6 +153,8 @@ impl Scope {
             Self::InboundRead => "See what people wrote",
             Self::DeliveryStop => "Stop all sending, and let it go on",
             Self::AuditRead => "See the audit log",
+            Self::EventsRead => "Read the event stream",
+            Self::WebhooksWrite => "Manage webhooks",
             Self::KeysWrite => "Manage API keys that may do no more",
         }
     }
@@ -188,6 +200,8 @@ pub const fn needed(operation: Operation) -> Option<Scope> {
         InboundRead => Scope::InboundRead,
         DeliveryStop => Scope::DeliveryStop,
         AuditRead => Scope::AuditRead,
+        EventRead => Scope::EventsRead,
+        WebhookWrite => Scope::WebhooksWrite,
         ApiKeyWrite => Scope::KeysWrite,
         // People's own matters, and what holds for the whole workspace.
         CampaignApprove | OperatorWrite | OwnAccount | SenderWrite | SettingWrite | SimulatorUse | TestPersonWrite => {
@@ -246,7 +260,8 @@ pub struct ApiKeyForm {
 pub struct NewApiKey {
     /// The key.
     pub key: ApiKey,
-    /// The whole of it, for `Authorization: Bearer …`. It is not shown again.
+    /// The whole of it, for `Authorization: Bearer …`. It is not shown again: a request that is repeated gets `null`.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub secret: String,
 }
 

@@ -1,6 +1,9 @@
 //! How the engine is: what holds sending up, who works, and what waits for a person.
 
-use crate::{breaker::OpenBreaker, ids::CampaignId};
+use crate::{
+    breaker::OpenBreaker,
+    ids::{CampaignId, WebhookId},
+};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -62,6 +65,22 @@ pub struct Unsure {
     pub needs_review: i64,
 }
 
+/// A webhook that nothing reaches.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct TroubledWebhook {
+    /// Which.
+    pub id: WebhookId,
+    /// The host of its URL: the rest may hold a secret.
+    pub host: String,
+    /// Whether it is still tried.
+    pub enabled: bool,
+    /// Why it was disabled.
+    pub because: Option<String>,
+    /// Since when nothing was delivered.
+    pub failing_since: Option<DateTime<Utc>>,
+}
+
 /// What the page on the engine's health shows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -70,6 +89,8 @@ pub struct Health {
     pub stop: Option<Stop>,
     /// Breakers that are open: the provider's first.
     pub breakers: Vec<OpenBreaker>,
+    /// Webhooks that nothing reaches, or that were disabled for it.
+    pub troubled_webhooks: Vec<TroubledWebhook>,
     /// What people wrote while the database was away, and was not taken in yet.
     pub spooled: i64,
     /// Processes that were heard of in the last minutes, newest first.

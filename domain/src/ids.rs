@@ -81,6 +81,8 @@ ids! {
     AuditId,
     /// A piece of work that was given up.
     DeadLetterId,
+    /// An endpoint of outgoing webhooks.
+    WebhookId,
 }
 
 /// The key of one message: its campaign and its place in the campaign's audience snapshot. It is carried in the status

@@ -73,6 +73,10 @@ words! {
         AuditRead = "audit.read", "See the audit log";
         /// Manage keys of the REST API.
         ApiKeyWrite = "key.write", "Manage API keys";
+        /// Read the event stream.
+        EventRead = "event.read", "Read the event stream";
+        /// Manage outgoing webhooks.
+        WebhookWrite = "webhook.write", "Manage webhooks";
         /// Manage operators.
         OperatorWrite = "operator.write", "Manage operators";
         /// Manage one's own account.
@@ -84,7 +88,7 @@ words! {
 pub const fn may(role: Role, operation: Operation) -> bool {
     use Operation::*;
     let least = match operation {
-        UserRead | ContentRead | CampaignRead | InboundRead | OwnAccount => return true,
+        UserRead | ContentRead | CampaignRead | InboundRead | EventRead | OwnAccount => return true,
         SimulatorUse => Role::Agent,
         ConsentWrite | UserWrite => return matches!(role, Role::Agent | Role::Marketer | Role::Admin),
         UserBulk | UserExport | UserErase | ImportWrite | ContentWrite | CampaignWrite | TestPersonWrite => {
@@ -92,7 +96,9 @@ pub const fn may(role: Role, operation: Operation) -> bool {
         }
         CampaignLaunch | DeliveryStop | MessageReview | MessageSend | TestSend => Role::Marketer,
         CampaignApprove => Role::Approver,
-        ApiKeyWrite | SettingWrite | SuppressionLift | SenderWrite | AuditRead | OperatorWrite => Role::Admin,
+        ApiKeyWrite | WebhookWrite | SettingWrite | SuppressionLift | SenderWrite | AuditRead | OperatorWrite => {
+            Role::Admin
+        }
     };
     role as u8 >= least as u8
 }
@@ -144,6 +150,7 @@ mod tests {
             (ContentRead, Role::ALL),
             (CampaignRead, Role::ALL),
             (InboundRead, Role::ALL),
+            (EventRead, Role::ALL),
             (OwnAccount, Role::ALL),
             (SimulatorUse, &[Role::Agent, Role::Marketer, Role::Approver, Role::Admin]),
             (ConsentWrite, &[Role::Agent, Role::Marketer, Role::Admin]),
@@ -163,6 +170,7 @@ mod tests {
             (CampaignApprove, &[Role::Approver, Role::Admin]),
             (SuppressionLift, &[Role::Admin]),
             (ApiKeyWrite, &[Role::Admin]),
+            (WebhookWrite, &[Role::Admin]),
             (SettingWrite, &[Role::Admin]),
             (SenderWrite, &[Role::Admin]),
             (AuditRead, &[Role::Admin]),

@@ -205,6 +205,21 @@ pub async fn authenticate(engine: &Engine, secret: &str, client: &Client) -> Res
     Ok((Actor { identity, client: client.clone() }, key.rate_per_second))
 }
 
+/// Whether the actor's key holds still: for whoever was let in a while ago. Others than keys hold.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn holds(engine: &Engine, actor: &Actor) -> Result<bool> {
+    let Identity::Key { id, .. } = &actor.identity else { return Ok(true) };
+    let found: Option<i32> = db::scalar(
+        engine.db.read(),
+        "SELECT 1 AS value FROM api_keys WHERE id = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2)",
+        values![id.0, engine.clock.now()],
+    )
+    .await?;
+    Ok(found.is_some())
+}
+
 /// The tag of a page's cursor, so that nobody makes up one: HMAC-SHA256 under the installation's key, cut to 16 bytes.
 ///
 /// # Errors

@@ -17,7 +17,9 @@ use crate::{
     Doorbell, Engine, Error, Result,
     actor::{Actor, authorize},
     audit::{self, Act},
-    brakes, db, segments, values,
+    brakes, db,
+    feed::{self, News},
+    segments, values,
 };
 use chrono::{DateTime, Utc};
 use domain::{
@@ -25,6 +27,7 @@ use domain::{
         Audience, Campaign, CampaignForm, CampaignRow, CampaignStatus, EXCLUDED_MAX, Event, Listed, Progress, Start,
         may_archive, transition,
     },
+    feed::EventType,
     filter::Filter,
     ids::CampaignId,
     operator::Operation,
@@ -218,6 +221,7 @@ pub(crate) async fn start(engine: &Engine, actor: &Actor, id: CampaignId, event:
     )
     .await?;
     one_row(changed)?;
+    tell(engine, &tx, &record, status, None, None).await?;
     let after = json!({ "status": status, "filter": frozen.filter, "hash": frozen.hash });
     audit::record(
         engine,
@@ -359,10 +363,33 @@ pub(crate) async fn move_status<C: ConnectionTrait>(
     )
     .await?;
     one_row(changed)?;
+    tell(engine, conn, record, status, why.as_deref(), scheduled_at).await?;
     let action = format!("campaign.{}", event.verb());
     let before = Some(json!({ "status": record.status }));
     let after = Some(json!({ "status": status, "why": why, "scheduled_at": scheduled_at }));
     audit::record(engine, conn, actor, act(&action, CampaignId(record.id), before, after)).await
+}
+
+/// Tells the event stream of a campaign that came to this status.
+async fn tell<C: ConnectionTrait>(
+    engine: &Engine,
+    conn: &C,
+    record: &CampaignRecord,
+    status: CampaignStatus,
+    why: Option<&str>,
+    scheduled_at: Option<DateTime<Utc>>,
+) -> Result<()> {
+    let kind = match status {
+        CampaignStatus::Draft => return Ok(()),
+        CampaignStatus::Scheduled => EventType::CampaignScheduled,
+        CampaignStatus::Running => EventType::CampaignRunning,
+        CampaignStatus::Paused => EventType::CampaignPaused,
+        CampaignStatus::Held => EventType::CampaignHeld,
+        CampaignStatus::Completed => EventType::CampaignCompleted,
+        CampaignStatus::Canceled => EventType::CampaignCanceled,
+    };
+    let data = json!({ "name": record.name, "status": status, "reason": why, "scheduled_at": scheduled_at });
+    feed::tell(engine, conn, vec![News::campaign(kind, CampaignId(record.id), data)]).await
 }
 
 fn one_row(changed: u64) -> Result<()> {

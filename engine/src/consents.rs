@@ -20,11 +20,14 @@ use crate::{
     Engine, Error, Result,
     actor::{Actor, authorize},
     audit::{self, Act},
-    db, users, values,
+    db,
+    feed::{self, News},
+    users, values,
 };
 use chrono::{DateTime, Utc};
 use domain::{
     consent::{ConsentKind, ConsentSource, ConsentState, Folded, fold},
+    feed::EventType,
     ids::{TopicId, UserId},
     operator::Operation,
     phone::Channel,
@@ -131,7 +134,8 @@ pub async fn append<C: ConnectionTrait>(engine: &Engine, conn: &C, entry: Entry<
                     now
                 ],
             )
-            .await?
+            .await?;
+            tell(engine, conn, &entry, event, folded.state.as_str()).await?;
         }
         None => {
             db::exec(
@@ -139,9 +143,9 @@ pub async fn append<C: ConnectionTrait>(engine: &Engine, conn: &C, entry: Entry<
                 "UPDATE consents SET event_id = $3 WHERE user_id = $1 AND channel = $2",
                 values![entry.user.0, entry.channel.as_str(), event],
             )
-            .await?
+            .await?;
         }
-    };
+    }
     Ok(moved)
 }
 
@@ -173,6 +177,29 @@ pub(crate) async fn insert<C: ConnectionTrait>(
     )
     .await?;
     Ok(())
+}
+
+/// Tells the event stream of an entry that changed where a person stands: on the channel, or on the topic that it names. What
+/// imports and changes of many people do is told by their own events.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub(crate) async fn tell<C: ConnectionTrait>(
+    engine: &Engine,
+    conn: &C,
+    entry: &Entry<'_>,
+    id: Uuid,
+    state: &str,
+) -> Result<()> {
+    let kind = match entry.kind {
+        ConsentKind::OptIn => EventType::ConsentOptedIn,
+        ConsentKind::OptOut => EventType::ConsentOptedOut,
+        ConsentKind::Withdraw => EventType::ConsentWithdrawn,
+        ConsentKind::Subscribe => EventType::ConsentSubscribed,
+        ConsentKind::Unsubscribe => EventType::ConsentUnsubscribed,
+    };
+    let data = json!({ "channel": entry.channel, "topic": entry.topic, "source": entry.source, "state": state });
+    feed::tell(engine, conn, vec![News::consent(kind, entry.user.0, id, data)]).await
 }
 
 /// A new id that sorts after the latest entry.

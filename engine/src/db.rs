@@ -365,6 +365,33 @@ pub fn lock_suppressions<C: ConnectionTrait>(conn: &C) -> &'static str {
     }
 }
 
+/// The number of the caller's transaction, as SQL: what commits later than all that are done has a higher one.
+pub fn this_transaction<C: ConnectionTrait>(conn: &C) -> &'static str {
+    match conn.get_database_backend() {
+        DbBackend::Postgres => postgres::THIS_TRANSACTION,
+        _ => sqlite::THIS_TRANSACTION,
+    }
+}
+
+/// The condition that a number of [`this_transaction`] belongs to one before which nothing more can commit.
+pub fn settled_transactions<C: ConnectionTrait>(conn: &C, column: &str) -> String {
+    match conn.get_database_backend() {
+        DbBackend::Postgres => format!("{column} < {}", postgres::OLDEST_TRANSACTION),
+        _ => "true".to_owned(),
+    }
+}
+
+/// Lifts the numbers of [`this_transaction`] above those of the event stream, where the server counts from lower ones.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn rebase_feed(db: &Db) -> Result<()> {
+    if db.read.get_database_backend() == DbBackend::Postgres {
+        exec(&db.write, postgres::REBASE_FEED, Vec::new()).await?;
+    }
+    Ok(())
+}
+
 /// Pins the plan of the batch statements that follow in this transaction: a batch of a thousand keys is looked up by key,
 /// whatever the statistics say.
 ///

@@ -3,7 +3,7 @@
 use crate::{
     Engine, Result,
     actor::{Actor, authorize},
-    breakers, db, kill_switch, spool, values, workers,
+    breakers, db, kill_switch, spool, values, webhooks, workers,
 };
 use chrono::{DateTime, Utc};
 use domain::{
@@ -41,6 +41,7 @@ pub async fn get(engine: &Engine, actor: &Actor) -> Result<Health> {
     Ok(Health {
         stop: kill_switch::read(conn).await?,
         breakers: breakers::list(conn).await?,
+        troubled_webhooks: webhooks::troubled(conn).await?,
         spooled: spool::total(conn).await?,
         workers: workers::list(engine).await?,
         pending: pending.unwrap_or(0),

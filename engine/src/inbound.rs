@@ -12,6 +12,7 @@ use crate::{
     consents::{self, Entry},
     db::{self, Tx},
     events::{self, EventKind, RawEvent},
+    feed::{self, News},
     states::DayFigures,
     subscriptions,
     twilio::webhook::InboundWebhook,
@@ -258,6 +259,7 @@ async fn store(
     webhook: &InboundWebhook,
     understood: &Understood,
 ) -> Result<()> {
+    let id: InboundId = engine.clock.new_id();
     let media: Vec<_> = webhook.media.iter().map(|m| json!({ "url": m.url, "content_type": m.content_type })).collect();
     db::exec(
         tx,
@@ -265,7 +267,7 @@ async fn store(
             media, kind, effect, reply, received_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
         values![
-            engine.clock.new_id::<InboundId>().0,
+            id.0,
             event.0,
             webhook.sid.to_string(),
             user.0,
@@ -281,5 +283,5 @@ async fn store(
         ],
     )
     .await?;
-    Ok(())
+    feed::tell(engine, tx, vec![News::inbound(id.0, user.0)]).await
 }

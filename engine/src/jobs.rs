@@ -1,6 +1,8 @@
 //! What runs in the background: for each doorbell, one use case. Each is safe to run twice.
 
-use crate::{Doorbell, Engine, Result, backfill, delivery, expansion, forecasts, imports, reconcile, sweep, users};
+use crate::{
+    Doorbell, Engine, Result, backfill, delivery, expansion, forecasts, imports, reconcile, sweep, users, webhooks,
+};
 
 /// Answers a doorbell.
 ///
@@ -15,6 +17,7 @@ pub async fn run(engine: &Engine, bell: Doorbell) -> Result<()> {
         Doorbell::Bulk(change) => users::bulk::run(engine, change).await,
         Doorbell::Reconcile => reconcile::run(engine).await,
         Doorbell::Backfill => backfill::run(engine).await.map(drop),
+        Doorbell::Webhooks => webhooks::run(engine).await,
         Doorbell::Sweep => sweep::run(engine).await,
     }
 }

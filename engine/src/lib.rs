@@ -23,6 +23,7 @@ mod entity;
 pub mod error;
 pub mod events;
 pub mod expansion;
+pub mod feed;
 pub mod filter_sql;
 pub mod forecasts;
 pub mod frequency_caps;
@@ -65,6 +66,7 @@ pub mod topics;
 pub mod twilio;
 pub mod user_views;
 pub mod users;
+pub mod webhooks;
 pub mod workers;
 
 pub use actor::{Actor, Client};
@@ -91,6 +93,8 @@ pub struct Engine {
     pub slots: delivery::Slots,
     /// What this process knows of the circuit breakers.
     pub breakers: breakers::Breakers,
+    /// Posts to the endpoints of outgoing webhooks.
+    pub poster: webhooks::Poster,
     /// Hints to open pages.
     pub live: live::Live,
     /// Time and new ids.

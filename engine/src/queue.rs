@@ -33,12 +33,14 @@ pub enum Doorbell {
     Reconcile,
     /// Ask the provider for what people wrote and that never came.
     Backfill,
+    /// Tell endpoints of what happened.
+    Webhooks,
     /// Look for everything that is due.
     Sweep,
 }
 
 /// The names of the queues, and how many of each may run at once in one process.
-pub const QUEUES: [(&str, usize); 9] = [
+pub const QUEUES: [(&str, usize); 10] = [
     ("overtake", 4),
     ("expand", 2),
     ("deliver", 16),
@@ -47,6 +49,7 @@ pub const QUEUES: [(&str, usize); 9] = [
     ("bulk", 1),
     ("reconcile", 1),
     ("backfill", 1),
+    ("webhooks", 1),
     ("sweep", 1),
 ];
 
@@ -65,6 +68,7 @@ impl Doorbell {
             Self::Bulk(_) => "bulk",
             Self::Reconcile => "reconcile",
             Self::Backfill => "backfill",
+            Self::Webhooks => "webhooks",
             Self::Sweep => "sweep",
         }
     }

@@ -50,6 +50,11 @@ impl LinkKey {
         tag.len() == TAG_BYTES && self.mac(purpose, message).verify_truncated_left(tag).is_ok()
     }
 
+    /// A key of its own for a purpose and what it is for: HMAC-SHA256, whole.
+    pub fn derive(&self, purpose: &str, message: &[u8]) -> [u8; 32] {
+        self.mac(purpose, message).finalize().into_bytes().into()
+    }
+
     fn mac(&self, purpose: &str, message: &[u8]) -> Hmac<Sha256> {
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes keys of any length");
         mac.update(purpose.as_bytes());

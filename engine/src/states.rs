@@ -6,9 +6,11 @@
 use crate::{
     Engine, Result, cells,
     db::{self, Kind, Rows},
+    feed::{self, News},
     values,
 };
 use domain::{
+    feed::EventType,
     ids::{CampaignId, MessageKey, UserId},
     message::{Outcome, State},
 };
@@ -134,7 +136,7 @@ pub async fn apply<C: ConnectionTrait>(engine: &Engine, conn: &C, moves: &[Move]
         let (from, to, next) = (m.from.rank(), m.to.rank(), m.attempt + i16::from(m.claims));
         cells![m.key.campaign.0, m.key.seq, from, to, m.attempt, next, m.sid, m.flags, m.error_code]
     });
-    let moved: Vec<KeyRow> = db::of_rows(conn, rows, values![engine.clock.now()], |table| {
+    let moved: Vec<MovedRow> = db::of_rows(conn, rows, values![engine.clock.now()], |table| {
         format!(
             "UPDATE messages SET state = r.to_state, attempt = r.to_attempt, sid = COALESCE(r.sid, messages.sid),
                 flags = messages.flags | r.flags,
@@ -142,15 +144,20 @@ pub async fn apply<C: ConnectionTrait>(engine: &Engine, conn: &C, moves: &[Move]
              FROM {table}
              WHERE messages.campaign_id = r.campaign_id AND messages.seq = r.seq
                AND messages.state = r.from_state AND messages.attempt = r.from_attempt
-             RETURNING messages.campaign_id, messages.seq"
+             RETURNING messages.campaign_id, messages.seq, messages.user_id"
         )
     })
     .await?;
-    let moved: HashSet<MessageKey> = moved.into_iter().map(KeyRow::key).collect();
+    let moved: HashMap<MessageKey, Uuid> = moved.into_iter().map(MovedRow::pair).collect();
+    let mut news = Vec::new();
     let mut balance = Balance::default();
     let mut days = DayFigures::default();
     let mut failed: BTreeMap<(CampaignId, i32), i64> = BTreeMap::new();
-    for m in moves.iter().filter(|m| moved.contains(&m.key)) {
+    for m in moves {
+        let Some(user) = moved.get(&m.key) else { continue };
+        if let Some(kind) = told(m.from, m.to) {
+            news.push(News::message(kind, m.key, *user, m.error_code));
+        }
         balance.add(m.key.campaign, m.from, -1);
         balance.add(m.key.campaign, m.to, 1);
         days.moved(m.from, m.to);
@@ -161,7 +168,26 @@ pub async fn apply<C: ConnectionTrait>(engine: &Engine, conn: &C, moves: &[Move]
     balance.store(engine, conn).await?;
     days.store(engine, conn).await?;
     count_errors(conn, &failed).await?;
-    Ok(moved)
+    feed::tell(engine, conn, news).await?;
+    Ok(moved.into_keys().collect())
+}
+
+/// What the event stream tells of a move.
+fn told(from: State, to: State) -> Option<EventType> {
+    EventType::of_message(to).filter(|kind| EventType::of_message(from) != Some(*kind))
+}
+
+#[derive(FromQueryResult)]
+struct MovedRow {
+    campaign_id: Uuid,
+    seq: i64,
+    user_id: Uuid,
+}
+
+impl MovedRow {
+    fn pair(self) -> (MessageKey, Uuid) {
+        (MessageKey { campaign: CampaignId(self.campaign_id), seq: self.seq }, self.user_id)
+    }
 }
 
 /// Marks the attempts that these messages stand at as given up by the provider, and frees the messages for the next.
@@ -185,20 +211,6 @@ pub async fn give_up<C: ConnectionTrait>(conn: &C, keys: &[MessageKey]) -> Resul
     })
     .await?;
     Ok(())
-}
-
-/// The key of a row.
-#[derive(FromQueryResult)]
-pub(crate) struct KeyRow {
-    campaign_id: Uuid,
-    seq: i64,
-}
-
-impl KeyRow {
-    /// As a key.
-    pub(crate) fn key(self) -> MessageKey {
-        MessageKey { campaign: CampaignId(self.campaign_id), seq: self.seq }
-    }
 }
 
 /// Changes to the balance that are not stored yet.

@@ -72,6 +72,9 @@ pub async fn append<C: ConnectionTrait>(engine: &Engine, conn: &C, entry: Entry<
         values![entry.user.0, topic.0, state.as_str(), event, now],
     )
     .await?;
+    if changed {
+        consents::tell(engine, conn, &entry, event, state.as_str()).await?;
+    }
     Ok(changed)
 }
 

@@ -4,9 +4,9 @@
 use crate::{
     Actor, Doorbell, Engine, Result, brakes, campaigns, cells,
     db::{self, Kind, Rows, Tx},
-    forecasts, idempotency, imports, receipts, spool,
+    feed, forecasts, idempotency, imports, receipts, spool,
     states::{self, Move, Wait},
-    values,
+    values, webhooks,
 };
 use chrono::{DateTime, Duration, Utc};
 use domain::{
@@ -35,6 +35,7 @@ pub async fn run(engine: &Engine) -> Result<()> {
     imports::expire(engine).await?;
     idempotency::expire(engine).await?;
     spool::expire(engine).await?;
+    feed::expire(engine).await?;
     ring(engine).await
 }
 
@@ -272,6 +273,9 @@ async fn ring(engine: &Engine) -> Result<()> {
         }
     }
     forecasts::ring(engine).await?;
+    if webhooks::is_due(engine).await? {
+        engine.queue.ring(Doorbell::Webhooks).await;
+    }
     let imports: Vec<IdRow> = db::all(
         engine.db.read(),
         "SELECT id FROM imports WHERE status IN ('checking', 'running', 'undoing')",

@@ -23,7 +23,7 @@ pub use builders::{CampaignBuilder, UserBuilder};
 use crate::{
     Actor, Clock, Db, Doorbell, Engine, Limits, Queue,
     actor::{Client, Identity},
-    db::{Location, Pools},
+    db::{self, Location, Pools},
     delivery::Slots,
     jobs,
     live::Live,
@@ -33,6 +33,7 @@ use crate::{
         Secret,
         client::{Auth, TwilioClient, TwilioConfig},
     },
+    webhooks,
 };
 use chrono::{DateTime, Utc};
 use domain::operator::Role;
@@ -154,6 +155,7 @@ impl TestEnv {
             rates: Arc::new(LocalLimiter::default()),
             slots: Slots::new(limits.in_flight),
             breakers: Default::default(),
+            poster: webhooks::Poster::new(&["127.0.0.1".to_owned()]),
             live: Live::default(),
             clock,
             limits: Arc::new(limits),
@@ -199,6 +201,25 @@ impl TestEnv {
             jobs::run(&self.engine, bell).await.unwrap_or_else(|error| panic!("{bell:?} failed: {error:?}"));
         }
         panic!("after {BELLS_MAX} doorbells there are more: {:?}", self.ring.depths());
+    }
+
+    /// Waits until every transaction that runs now is over, those of other tests on the same PostgreSQL server too: only then
+    /// does the event stream show what was committed meanwhile.
+    ///
+    /// # Panics
+    /// When one stays open for half a minute.
+    pub async fn settled(&self) {
+        if matches!(self.location, Location::Sqlite(_)) {
+            return;
+        }
+        let number = |sql: &'static str| async move {
+            db::scalar::<i64, _>(self.engine.db.read(), sql, Vec::new()).await.expect("the server answers").unwrap_or(0)
+        };
+        let mine = number("SELECT pg_current_xact_id()::text::bigint AS value").await;
+        let over = async {
+            while number("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS value").await <= mine {}
+        };
+        tokio::time::timeout(Duration::from_secs(30), over).await.expect("no transaction stays open");
     }
 
     /// Runs the sweep, and all that it rings for.

@@ -29,6 +29,8 @@ mod m20261127_000060_breakers;
 mod m20261127_000061_brakes;
 mod m20261127_000070_spools;
 mod m20261127_000080_api_keys;
+mod m20261127_000090_feed;
+mod m20261127_000091_webhooks;
 
 /// Applies and reverts the migrations.
 pub struct Migrator;
@@ -60,6 +62,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261127_000061_brakes::Migration),
             Box::new(m20261127_000070_spools::Migration),
             Box::new(m20261127_000080_api_keys::Migration),
+            Box::new(m20261127_000090_feed::Migration),
+            Box::new(m20261127_000091_webhooks::Migration),
         ]
     }
 }

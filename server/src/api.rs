@@ -6,6 +6,7 @@ mod attributes;
 mod audit;
 mod campaigns;
 mod cursor;
+mod events;
 mod extract;
 mod guard;
 mod health;
@@ -19,6 +20,7 @@ mod suppressions;
 mod templates;
 mod topics;
 mod users;
+mod webhooks;
 
 pub use cursor::Cursors;
 
@@ -98,8 +100,10 @@ fn described() -> OpenApiRouter<Web> {
         .merge(inbound::router())
         .merge(imports::router())
         .merge(suppressions::router())
+        .merge(events::router())
         .merge(audit::router())
         .merge(health::router())
+        .merge(webhooks::router())
         .merge(keys::router())
 }
 

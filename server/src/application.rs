@@ -16,6 +16,7 @@ use engine::{
     Actor, Clock, Db, Engine, Queue, api_keys,
     db::{Location, Pools},
     delivery::Slots,
+    feed,
     live::{self, Live},
     operators,
     queue::{
@@ -31,6 +32,7 @@ use engine::{
         client::{Auth, TwilioClient, TwilioConfig},
         signature::Verifier,
     },
+    webhooks::Poster,
     workers,
 };
 use leptos::config::LeptosOptions;
@@ -120,7 +122,10 @@ impl Application {
         let provider = Arc::new(TwilioClient::new(client, clock.clone()).context("the provider cannot be used")?);
         let limits = Arc::new(config.limits(carrier.simulator_url));
         let slots = Slots::new(limits.in_flight);
-        let engine = Engine { db, queue, provider, rates, slots, breakers: Default::default(), live, clock, limits };
+        let poster = Poster::new(&config.settings.webhook_hosts);
+        let breakers = Default::default();
+        let engine = Engine { db, queue, provider, rates, slots, breakers, poster, live, clock, limits };
+        feed::rebase(&engine).await.context("the event stream could not be looked at")?;
         for (channel, address, rate) in &config.senders {
             let ensured = senders::ensure(&engine, &Actor::system(), *channel, address, address, *rate).await;
             ensured.with_context(|| format!("SMS_SENDERS, WHATSAPP_SENDERS: {address}"))?;

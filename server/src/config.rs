@@ -103,6 +103,10 @@ pub struct Settings {
     /// How many bytes of webhooks are kept on the disk while the database is away; beyond it they are answered with 503.
     #[arg(long, env, global = true, default_value_t = 256 * 1024 * 1024)]
     pub spool_max_bytes: u64,
+    /// Hosts of your own network that webhooks may be sent to although they are not on the public internet, as `host` or
+    /// `host:port`, separated by commas; for these http will do.
+    #[arg(long, env, global = true, value_delimiter = ',')]
+    pub webhook_hosts: Vec<String>,
     /// Proxies whose X-Forwarded-For is believed: addresses or networks, separated by commas.
     #[arg(long, env, global = true, value_delimiter = ',', value_parser = network)]
     pub trusted_proxies: Vec<IpNet>,

@@ -60,6 +60,16 @@ impl Rooms {
         Self(Arc::new(Inner { engine, rooms: Mutex::default(), streams, shutdown }))
     }
 
+    /// A place among the streams of this process; `None` when there are too many.
+    pub fn permit(&self) -> Option<OwnedSemaphorePermit> {
+        self.0.streams.clone().try_acquire_owned().ok()
+    }
+
+    /// Does something in the background that ends with the process at the latest.
+    pub fn until_shutdown(&self, work: impl Future<Output = ()> + Send + 'static) {
+        tokio::spawn(self.0.shutdown.clone().run_until_cancelled_owned(work));
+    }
+
     /// A campaign's counters, as they change.
     fn enter(&self, id: CampaignId) -> watch::Receiver<Option<Bytes>> {
         let mut rooms = self.0.rooms.lock().unwrap_or_else(PoisonError::into_inner);
@@ -69,8 +79,7 @@ impl Rooms {
         let (counters, first) = watch::channel(None);
         let counters = Arc::new(counters);
         rooms.insert(id, counters.clone());
-        let room = self.clone().keep(id, counters);
-        tokio::spawn(self.0.shutdown.clone().run_until_cancelled_owned(room));
+        self.until_shutdown(self.clone().keep(id, counters));
         first
     }
 
@@ -130,7 +139,7 @@ pub async fn stream(
         Ok(campaign) => campaign,
         Err(_) => return problem::refuse(Kind::NotFound, "There is no such campaign.", &visitor.client),
     };
-    let Ok(permit) = web.rooms.0.streams.clone().try_acquire_owned() else {
+    let Some(permit) = web.rooms.permit() else {
         return problem::refuse(
             Kind::Unavailable,
             "Too many pages listen; this one asks again later.",
@@ -146,7 +155,7 @@ pub async fn stream(
         events,
         _permit: permit,
     };
-    tokio::spawn(web.rooms.0.shutdown.clone().run_until_cancelled_owned(listener.run(counters)));
+    web.rooms.until_shutdown(listener.run(counters));
     let events = ReceiverStream::new(out).map(|text: Bytes| Ok::<_, Infallible>(Event::default().data(&*text)));
     Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))).into_response()
 }

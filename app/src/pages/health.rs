@@ -12,7 +12,7 @@ use crate::{
 };
 use domain::{
     breaker::OpenBreaker,
-    health::{Bells, Health as Figures, Unsure, Worker},
+    health::{Bells, Health as Figures, TroubledWebhook, Unsure, Worker},
 };
 use leptos::prelude::*;
 use leptos_router::components::A;
@@ -75,6 +75,7 @@ fn Content(figures: Figures) -> impl IntoView {
             <Stat label="Given up" value=format::number(figures.dead_letters) note="waits for a decision" />
         </Stats>
         {breakers(figures.breakers)}
+        {webhooks(figures.troubled_webhooks)}
         <div class="grid-2">
             <Card title="State">
                 <Facts>
@@ -107,6 +108,36 @@ fn Content(figures: Figures) -> impl IntoView {
             {workers(figures.workers)}
         </Card>
     }
+}
+
+/// Webhooks that nothing reaches; nothing while all are well.
+fn webhooks(rows: Vec<TroubledWebhook>) -> impl IntoView {
+    let row = |row: TroubledWebhook| {
+        let (tone, word) = if row.enabled { (Tone::Warn, "Failing") } else { (Tone::Fail, "Disabled") };
+        let since = row.failing_since.map(|at| view! { <When at /> });
+        view! {
+            <tr>
+                <td data-label="Host">{row.host}</td>
+                <td data-label="State">
+                    <Badge tone word />
+                </td>
+                <td data-label="Because">{row.because.unwrap_or_else(|| "its receiver does not take what it is sent".to_owned())}</td>
+                <td data-label="Since">{since}</td>
+            </tr>
+        }
+    };
+    (!rows.is_empty()).then(|| {
+        view! {
+            <Card title="Webhooks in trouble" flush=true>
+                <p class="card-body text-muted">
+                    "What they are not told waits, for 30 days at the most."
+                </p>
+                <Table label="Webhooks in trouble" head=vec!["Host", "State", "Because", "Since"]>
+                    {rows.into_iter().map(row).collect_view()}
+                </Table>
+            </Card>
+        }
+    })
 }
 
 /// What the circuit breakers hold back; nothing while all are closed.

@@ -10,6 +10,12 @@ pub const LOCK_MESSAGES: &str = " FOR UPDATE OF m";
 pub const LOCK_SUPPRESSIONS: &str = " FOR SHARE OF s";
 pub const LOCK_SHARED: &str = " FOR SHARE";
 pub const LOCK_FREE: &str = " FOR UPDATE SKIP LOCKED";
+pub const THIS_TRANSACTION: &str = "(SELECT base FROM feed_base) + pg_current_xact_id()::text::bigint";
+pub const OLDEST_TRANSACTION: &str =
+    "((SELECT base FROM feed_base) + pg_snapshot_xmin(pg_current_snapshot())::text::bigint)";
+pub const REBASE_FEED: &str = "UPDATE feed_base SET base = top.tx + 1
+    FROM (SELECT tx FROM feed ORDER BY tx DESC, id DESC LIMIT 1) top
+    WHERE top.tx >= base + pg_current_xact_id()::text::bigint";
 pub const PIN_PLANS: &str =
     "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_seqscan = off";
 

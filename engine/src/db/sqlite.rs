@@ -12,6 +12,7 @@ use std::{
 };
 
 /// The write lock is the only lock.
+pub const THIS_TRANSACTION: &str = "0";
 pub const LOCK: &str = "";
 
 pub async fn connect(path: &Path, pools: Pools) -> Result<Db> {

@@ -11,9 +11,12 @@ use super::{
 use crate::{
     Actor, Engine, Error, Result, attributes,
     audit::{self, Act},
-    db, templates, values,
+    db,
+    feed::{self, News},
+    templates, values,
 };
 use domain::{
+    feed::EventType,
     ids::{ImportId, TopicId},
     import::{Field, ImportReport, ImportStatus, clean_row, offer},
     phone::{NumberKind, number_kind},
@@ -264,9 +267,15 @@ async fn end(
         action: "import.finish",
         target: format!("import:{}", import.id),
         before: None,
-        after: Some(json!({ "status": status, "failure": failure, "report": without_people(&report) })),
+        after: Some(json!({ "status": status, "failure": failure.clone(), "report": without_people(&report) })),
     };
     audit::record(engine, &tx, &Actor::system(), act).await?;
+    let kind = if failure.is_some() { EventType::ImportFailed } else { EventType::ImportCompleted };
+    let data = json!({
+        "file": import.file_name, "failure": failure, "created": report.created, "updated": report.updated,
+        "unchanged": report.unchanged, "rejected": report.rejected,
+    });
+    feed::tell(engine, &tx, vec![News::import(kind, import.id, data)]).await?;
     tx.commit().await?;
     delete_file(engine, ImportId(import.id)).await;
     for noun in ["imports", "users"] {

@@ -15,12 +15,14 @@ use crate::{
     audit::{self, Act},
     consents::{self, Entry},
     db::{self, Rows, Tx},
+    feed::{self, News},
     values,
 };
 use chrono::{DateTime, Utc};
 use domain::{
     attribute,
     consent::{ConsentKind, ConsentSource},
+    feed::EventType,
     filter::AttributeKind,
     ids::{ImportId, UserId},
     import::{ImportReport, ImportStatus, ImportView},
@@ -114,9 +116,14 @@ async fn end(engine: &Engine, tx: Tx, import: &ImportRecord, report: ImportRepor
     db::exec(&tx, "UPDATE imports SET status = 'undone' WHERE id = $1 AND status = 'undoing'", values![import.id])
         .await?;
     let after = json!({ "removed": report.undone.0, "restored": report.undone.1, "kept": report.kept });
-    let act =
-        Act { action: "import.undone", target: format!("import:{}", import.id), after: Some(after), ..Act::default() };
+    let act = Act {
+        action: "import.undone",
+        target: format!("import:{}", import.id),
+        after: Some(after.clone()),
+        ..Act::default()
+    };
     audit::record(engine, &tx, &Actor::system(), act).await?;
+    feed::tell(engine, &tx, vec![News::import(EventType::ImportUndone, import.id, after)]).await?;
     tx.commit().await?;
     for noun in ["imports", "users"] {
         engine.live.changed(noun);

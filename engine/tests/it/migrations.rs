@@ -13,6 +13,7 @@ use domain::{
     phone::Channel,
     topic::{SubscriptionState, TopicKind},
     user::{BulkStatus, UserSort},
+    webhook::DeliveryState,
 };
 use engine::{
     Db,
@@ -116,6 +117,7 @@ fn expected() -> Checks {
         ("imports", "format", literal(&["csv", "json"])),
         ("attributes", "kind", words(AttributeKind::ALL, AttributeKind::as_str)),
         ("event_tombstones", "why", literal(&["erased", "expired"])),
+        ("webhook_deliveries", "state", words(DeliveryState::ALL, DeliveryState::as_str)),
         ("import_rows", "effect", literal(&["created", "unchanged", "updated"])),
         ("user_views", "sort", words(UserSort::ALL, UserSort::as_str)),
         ("bulk_changes", "status", words(BulkStatus::ALL, BulkStatus::as_str)),

@@ -159,6 +159,16 @@ pub fn made<T: Serialize>(value: &T, place: &str) -> Answer {
     Ok(response)
 }
 
+/// Marks an answer that holds a secret: it is given once, and kept for nobody who repeats the request.
+#[derive(Debug, Clone, Copy)]
+pub struct HoldsSecret;
+
+/// An answer that holds a secret.
+pub fn secret(mut response: Response) -> Response {
+    response.extensions_mut().insert(HoldsSecret);
+    response
+}
+
 /// Done, with nothing to say.
 pub fn done() -> Answer {
     Ok(StatusCode::NO_CONTENT.into_response())

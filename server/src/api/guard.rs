@@ -1,6 +1,9 @@
 //! Around every operation of the API: whose key it is, how often it may be used, and requests that are repeated.
 
-use super::{answer::Failure, extract::Key};
+use super::{
+    answer::{Failure, HoldsSecret},
+    extract::Key,
+};
 use crate::{extract::Visitor, web::Web};
 use axum::{
     body::{Body, Bytes, to_bytes},
@@ -157,6 +160,7 @@ async fn keep(web: &Web, actor: &Actor, response: Response) -> Response {
         return response;
     }
     let failure = response.extensions().get::<Failure>().cloned();
+    let holds_secret = response.extensions().get::<HoldsSecret>().is_some();
     let (parts, body) = response.into_parts();
     let Ok(body) = to_bytes(body, KEPT_MAX_BYTES).await else {
         return Failure::from(Error::internal("an answer is too large to be kept")).into_response();
@@ -169,7 +173,7 @@ async fn keep(web: &Web, actor: &Actor, response: Response) -> Response {
     let answer = idempotency::Answer {
         status: parts.status.as_u16(),
         headers: headers.collect(),
-        body: String::from_utf8_lossy(&body).into_owned(),
+        body: if holds_secret { without_secret(&body) } else { String::from_utf8_lossy(&body).into_owned() },
     };
     if let Err(error) = idempotency::finish(&web.engine, actor, &answer).await {
         // What was done is marked as done in its own transaction: a repetition finds that.
@@ -180,6 +184,15 @@ async fn keep(web: &Web, actor: &Actor, response: Response) -> Response {
         response.extensions_mut().insert(failure);
     }
     response
+}
+
+/// The answer with `null` where its secret was: secrets are shown once.
+fn without_secret(body: &[u8]) -> String {
+    let mut value: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+    if let Some(secret) = value.get_mut("secret") {
+        *secret = serde_json::Value::Null;
+    }
+    value.to_string()
 }
 
 fn again(answer: idempotency::Answer) -> Response {

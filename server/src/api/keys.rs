@@ -1,7 +1,7 @@
 //! API keys.
 
 use super::{
-    answer::{Answer, Refusals, Rows, one},
+    answer::{Answer, Refusals, Rows, one, secret},
     extract::{Json, Key, Path},
 };
 use crate::web::Web;
@@ -44,7 +44,7 @@ async fn list(State(web): State<Web>, Key(actor): Key) -> Answer {
     security(("key" = []))
 )]
 async fn create(State(web): State<Web>, Key(actor): Key, Json(form): Json<ApiKeyForm>) -> Answer {
-    one(StatusCode::CREATED, &api_keys::create(&web.engine, &actor, &form).await?)
+    Ok(secret(one(StatusCode::CREATED, &api_keys::create(&web.engine, &actor, &form).await?)?))
 }
 
 /// Take a key back

@@ -322,3 +322,65 @@ async fn the_walk_through_works_as_it_is_written() {
     assert!(said.contains("\"audience\":1"), "{said}");
     server.stop().await;
 }
+
+#[tokio::test]
+async fn events_are_told_by_pages_and_as_a_stream_until_the_key_is_taken_back() {
+    let server = Server::start().await;
+    let key = key(&server, &[Scope::EventsRead, Scope::UsersWrite, Scope::ConsentWrite, Scope::UsersRead]).await;
+    let mut stream =
+        ask(&server, &key, Method::GET, "/events").header("accept", "text/event-stream").send().await.unwrap();
+    assert_eq!(stream.status(), StatusCode::OK);
+    assert_eq!(stream.headers()["content-type"], "text/event-stream");
+    let person = json!({ "phone": "+12025550143", "name": "Ann" });
+    let user = json_of(ask(&server, &key, Method::POST, "/users").json(&person), 201).await;
+    let id = user["id"].as_str().unwrap();
+    let consent = json!({ "channel": "sms", "kind": "opt_in", "evidence": "web form 12" });
+    json_of(ask(&server, &key, Method::POST, &format!("/users/{id}/consents")).json(&consent), 200).await;
+    let mut text = String::new();
+    while !text.contains("\n\n") {
+        text += std::str::from_utf8(&stream.chunk().await.unwrap().expect("the stream goes on")).unwrap();
+    }
+    assert!(text.contains("event: consent.opted_in") && text.contains("id: evt_") && text.contains(id), "{text}");
+
+    let page = json_of(ask(&server, &key, Method::GET, "/events?types=consent.opted_in&limit=1"), 200).await;
+    assert_eq!(page["data"][0]["data"]["user"], id);
+    let last = page["data"][0]["id"].as_str().unwrap();
+    let rest = json_of(ask(&server, &key, Method::GET, &format!("/events?after={last}")), 200).await;
+    assert_eq!(rest["data"], json!([]));
+    json_of(ask(&server, &key, Method::GET, "/events?types=nonsense"), 422).await;
+    json_of(ask(&server, &key, Method::GET, "/events?after=nonsense"), 422).await;
+    let again = ask(&server, &key, Method::GET, "/events").header("accept", "text/event-stream");
+    let mut again = again.header("last-event-id", "evt_0_0").send().await.unwrap();
+    let first = String::from_utf8(again.chunk().await.unwrap().unwrap().to_vec()).unwrap();
+    assert!(first.contains(last), "what was missed is told first: {first}");
+
+    for one in api_keys::list(&server.engine, &Actor::system()).await.unwrap() {
+        api_keys::revoke(&server.engine, &Actor::system(), one.id).await.unwrap();
+    }
+    while stream.chunk().await.unwrap().is_some() {}
+}
+
+#[tokio::test]
+async fn a_secret_is_shown_once_even_to_a_repeated_request() {
+    let server = Server::start().await;
+    let key = key(&server, &[Scope::WebhooksWrite, Scope::KeysWrite, Scope::EventsRead]).await;
+    let hook = json!({ "url": "https://example.com/hook", "types": ["message.failed"] });
+    let form = json!({ "name": "narrow", "scopes": ["events:read"] });
+    for (path, form) in [("/webhooks", &hook), ("/keys", &form)] {
+        let ask = || ask(&server, &key, Method::POST, path).header("idempotency-key", path).json(form);
+        let first = json_of(ask(), 201).await;
+        assert!(first["secret"].as_str().is_some_and(|secret| secret.len() > 20), "{path}");
+        let again = json_of(ask(), 201).await;
+        assert_eq!(again["secret"], Value::Null, "{path}");
+        let noun = if path == "/keys" { "key" } else { "webhook" };
+        assert_eq!(again[noun]["id"], first[noun]["id"], "made once");
+    }
+    let hooks = json_of(ask(&server, &key, Method::GET, "/webhooks"), 200).await;
+    assert_eq!(hooks["data"].as_array().unwrap().len(), 1);
+    let id = hooks["data"][0]["id"].as_str().unwrap();
+    let stale = ask(&server, &key, Method::PUT, &format!("/webhooks/{id}")).header("if-match", "\"other\"").json(&hook);
+    json_of(stale, 412).await;
+    let inside = json!({ "url": "https://169.254.169.254/latest/meta-data" });
+    let refused = json_of(ask(&server, &key, Method::POST, "/webhooks").json(&inside), 422).await;
+    assert_eq!(refused["errors"][0]["pointer"], "/url");
+}

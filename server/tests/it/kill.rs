@@ -139,6 +139,7 @@ impl World {
             provider: Arc::new(TwilioClient::new(config, clock.clone()).expect("a client")),
             rates: Arc::new(LocalLimiter::default()),
             breakers: engine::breakers::Breakers::default(),
+            poster: engine::webhooks::Poster::new(&[]),
             slots: Slots::new(1),
             live: Live::default(),
             clock,
