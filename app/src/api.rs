@@ -3,6 +3,7 @@
 //! They answer under `/ui/fn/<noun>/<verb>` and take JSON. A failure crosses the wire as a [`Problem`], with the status of
 //! its kind.
 
+pub mod api_keys;
 pub mod attributes;
 pub mod audit;
 pub mod campaigns;
@@ -25,6 +26,7 @@ pub mod test_sends;
 pub mod topics;
 pub mod user_views;
 pub mod users;
+pub mod webhooks;
 
 use domain::problem::{Kind, Problem};
 use leptos::server_fn::{

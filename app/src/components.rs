@@ -18,6 +18,7 @@ pub mod page;
 pub mod palette;
 pub mod person;
 pub mod progress;
+pub mod secret;
 pub mod skeleton;
 pub mod stop_banner;
 pub mod table;

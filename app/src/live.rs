@@ -9,8 +9,8 @@ use std::time::Duration;
 use wasm_bindgen::{JsCast, closure::Closure};
 
 /// The nouns that hints name ([`Hint::Changed`]).
-const NOUNS: [&str; 9] =
-    ["users", "imports", "inbound", "messages", "campaigns", "phones", "bulk", "user_views", "health"];
+const NOUNS: [&str; 10] =
+    ["users", "imports", "inbound", "messages", "campaigns", "phones", "bulk", "user_views", "health", "webhooks"];
 /// The least time between two fetches that hints cause.
 const REFETCH_EVERY: Duration = Duration::from_millis(1_000);
 /// How long to wait before a refused stream is opened again; it doubles up to the most.

@@ -9,9 +9,10 @@ use crate::{
     pages::{
         account::Account, attributes::Attributes, audit::Audit, campaign_composer::CampaignComposer,
         campaign_monitor::CampaignMonitor, campaigns::Campaigns, health::Health, import::Import, imports::Imports,
-        inbox::Inbox, message::Message, messages::Messages, missing::Missing, overview::Overview, phones::Phones,
-        segments::Segments, settings::Settings, sign_in::SignIn, sign_in_link::SignInLink, suppressions::Suppressions,
-        templates::Templates, topics::Topics, user::User, users::Users,
+        inbox::Inbox, integrations::Integrations, message::Message, messages::Messages, missing::Missing,
+        overview::Overview, phones::Phones, segments::Segments, settings::Settings, sign_in::SignIn,
+        sign_in_link::SignInLink, suppressions::Suppressions, templates::Templates, topics::Topics, user::User,
+        users::Users, webhook::Webhook,
     },
 };
 use leptos::prelude::*;
@@ -58,6 +59,8 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/phones") view=Phones ssr=SsrMode::Async />
                     <Route path=path!("/settings") view=Settings ssr=SsrMode::Async />
                     <Route path=path!("/health") view=Health ssr=SsrMode::Async />
+                    <Route path=path!("/integrations") view=Integrations ssr=SsrMode::Async />
+                    <Route path=path!("/integrations/:id") view=Webhook ssr=SsrMode::Async />
                     <Route path=path!("/audit") view=Audit ssr=SsrMode::Async />
                     <Route path=path!("/account") view=Account ssr=SsrMode::Async />
                 </ParentRoute>

@@ -2,7 +2,7 @@
 
 use domain::{
     campaign::CampaignStatus, compliance::Answer, consent::ConsentState, import::ImportStatus, inbound::InboundKind,
-    message::State,
+    message::State, webhook::DeliveryState,
 };
 use leptos::prelude::*;
 
@@ -123,6 +123,20 @@ impl Status for ImportStatus {
             Self::Checking | Self::Running | Self::Undoing => Tone::Wait,
             Self::Checked | Self::Undone => Tone::Warn,
             Self::Completed => Tone::Ok,
+            Self::Failed => Tone::Fail,
+        }
+    }
+
+    fn word(&self) -> &'static str {
+        self.label()
+    }
+}
+
+impl Status for DeliveryState {
+    fn tone(&self) -> Tone {
+        match self {
+            Self::Pending => Tone::Wait,
+            Self::Delivered => Tone::Ok,
             Self::Failed => Tone::Fail,
         }
     }

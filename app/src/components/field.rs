@@ -86,6 +86,8 @@ pub fn TextInput(
                 inputmode=input_mode
                 aria-describedby=described_by(&name)
                 aria-invalid=move || error.get().is_some().then_some("true")
+                // In the document too, so that what is there can be read and sent before the script runs.
+                value=value.get_untracked()
                 bind:value=value
             />
         </Field>

@@ -34,7 +34,7 @@ const fn place(
 }
 
 /// The navigation, in its order.
-pub const PLACES: [Place; 16] = [
+pub const PLACES: [Place; 17] = [
     place("/", "Overview", 'o', icon::OVERVIEW, None),
     place("/campaigns", "Campaigns", 'c', icon::CAMPAIGNS, None),
     place("/templates", "Templates", 't', icon::TEMPLATES, None),
@@ -48,6 +48,7 @@ pub const PLACES: [Place; 16] = [
     place("/import", "Import", 'p', icon::IMPORT, Some(Operation::ImportWrite)),
     place("/phones", "Phones", 'h', icon::PHONES, Some(Operation::SimulatorUse)),
     place("/health", "Health", 'l', icon::HEALTH, None),
+    place("/integrations", "Integrations", 'r', icon::INTEGRATIONS, Some(Operation::WebhookWrite)),
     place("/settings", "Settings", 'e', icon::SETTINGS, None),
     place("/audit", "Audit", 'a', icon::AUDIT, Some(Operation::AuditRead)),
     place("/account", "Account", 'y', icon::ACCOUNT, None),

@@ -41,6 +41,8 @@ pub const ATTRIBUTES: &str = "M6 4h8M6 8h8M6 12h8M2.5 4h.01M2.5 8h.01M2.5 12h.01
 pub const IMPORT: &str = "M8 2v8M5 7l3 3 3-3M2 11v3h12v-3";
 /// A phone.
 pub const PHONES: &str = "M4.5 1.5h7v13h-7zM7 12.5h2";
+/// Two plugs that meet.
+pub const INTEGRATIONS: &str = "M1 8h3M12 8h3M4 5h3v6H4zM9 5h3v6H9zM7 6.5h2M7 9.5h2";
 /// Sliders.
 pub const SETTINGS: &str = "M2 4h12M2 8h12M2 12h12M5 2.5v3M11 6.5v3M7 10.5v3";
 /// A list with marks.

@@ -117,7 +117,9 @@ fn webhooks(rows: Vec<TroubledWebhook>) -> impl IntoView {
         let since = row.failing_since.map(|at| view! { <When at /> });
         view! {
             <tr>
-                <td data-label="Host">{row.host}</td>
+                <td data-label="Host">
+                    <A href=format!("/integrations/{}", row.id)>{row.host}</A>
+                </td>
                 <td data-label="State">
                     <Badge tone word />
                 </td>

@@ -9,6 +9,7 @@
 mod browser;
 mod compose;
 mod hydration;
+mod integrations;
 mod monitor;
 mod narrow;
 mod newcomer;

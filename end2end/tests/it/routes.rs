@@ -1,6 +1,6 @@
 //! Every page that there is.
 
-use crate::{Result, browser::Tab, compose, people};
+use crate::{Result, browser::Tab, compose, integrations, people};
 use anyhow::{Context as _, ensure};
 use std::collections::BTreeSet;
 
@@ -30,6 +30,7 @@ pub async fn addresses(tab: &Tab) -> Result<Vec<String>> {
     let message = first("table[aria-label=Messages] a[data-row]").await?;
     tab.go("Users").await?;
     let user = first("table[aria-label=Users] a[data-row]").await?;
+    let webhook = integrations::add_webhook(tab, "https://example.com/hooks/visit").await?;
     tab.go("Campaigns").await?;
     let draft = first("table[aria-label=Campaigns] a:text-is('Autumn sale by SMS')").await?;
 
@@ -41,6 +42,7 @@ pub async fn addresses(tab: &Tab) -> Result<Vec<String>> {
             "/campaigns/:id" => campaign.clone(),
             "/campaigns/:id/edit" => format!("{draft}/edit"),
             "/messages/:key" => message.clone(),
+            "/integrations/:id" => webhook.clone(),
             plain => {
                 ensure!(!plain.contains(':'), "{plain} is new: say here what it is visited with");
                 plain.to_owned()

@@ -73,6 +73,8 @@ impl Server {
             .arg("serve")
             .env("LISTEN", "127.0.0.1:0")
             .env("SIMULATOR_LISTEN", simulator.to_string())
+            // Where a test listens for webhooks.
+            .env("WEBHOOK_HOSTS", "127.0.0.1")
             .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()

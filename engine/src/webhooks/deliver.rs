@@ -230,6 +230,7 @@ async fn settle(
         disable(engine, &tx, &current, why).await?;
     }
     tx.commit().await?;
+    engine.live.changed("webhooks");
     if why.is_some() {
         engine.live.changed("health");
         return Ok(None);
