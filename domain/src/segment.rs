@@ -42,6 +42,7 @@ pub struct SegmentCount {
 
 /// About how many people a filter matches now: what can be said at once, before all were counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SegmentEstimate {
     /// The likeliest number.
     pub about: i64,

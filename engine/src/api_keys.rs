@@ -75,6 +75,16 @@ pub async fn list(engine: &Engine, actor: &Actor) -> Result<Vec<ApiKey>> {
     rows.into_iter().map(Row::view).collect()
 }
 
+/// One key.
+///
+/// # Errors
+/// [`Error::NotFound`], [`Error::Forbidden`].
+pub async fn get(engine: &Engine, actor: &Actor, id: ApiKeyId) -> Result<ApiKey> {
+    authorize(Operation::ApiKeyWrite, actor)?;
+    let row: Option<Row> = db::one(engine.db.read(), &format!("{SELECT} WHERE id = $1"), values![id.0]).await?;
+    row.ok_or(Error::NotFound { what: "key" })?.view()
+}
+
 /// Makes a key. An integration may make keys only that may do no more than its own.
 ///
 /// # Errors

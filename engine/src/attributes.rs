@@ -60,6 +60,21 @@ pub async fn list(engine: &Engine, actor: &Actor) -> Result<Vec<Attribute>> {
     rows.into_iter().map(Attribute::try_from).collect()
 }
 
+/// One declared attribute.
+///
+/// # Errors
+/// [`Error::NotFound`], [`Error::Forbidden`].
+pub async fn get(engine: &Engine, actor: &Actor, id: AttributeId) -> Result<Attribute> {
+    authorize(Operation::ContentRead, actor)?;
+    load(engine.db.read(), id).await
+}
+
+async fn load<C: ConnectionTrait>(conn: &C, id: AttributeId) -> Result<Attribute> {
+    let sql = "SELECT id, name, kind, description, created_at FROM attributes WHERE id = $1";
+    let row: Row = db::one(conn, sql, values![id.0]).await?.ok_or(Error::NotFound { what: "attribute" })?;
+    row.try_into()
+}
+
 /// Names and kinds of what is declared.
 ///
 /// # Errors
@@ -81,18 +96,7 @@ pub(crate) async fn declared<C: ConnectionTrait>(conn: &C) -> Result<BTreeMap<St
 /// declared, [`Error::Forbidden`].
 pub async fn create(engine: &Engine, actor: &Actor, form: &AttributeForm) -> Result<Attribute> {
     authorize(Operation::ContentWrite, actor)?;
-    let name = form.name.trim();
-    let description = form.description.trim();
-    if !is_attribute_name(name) {
-        let why = "a name is lower-case letters, digits and _, at most 60, and begins with no digit";
-        return Err(Error::invalid("name", why));
-    }
-    if description.chars().count() > DESCRIPTION_MAX_CHARS {
-        return Err(Error::invalid(
-            "description",
-            format!("a description has at most {DESCRIPTION_MAX_CHARS} characters"),
-        ));
-    }
+    let (name, description) = checked(form)?;
     let tx = engine.db.begin().await?;
     let count: Option<i64> = db::scalar(&tx, "SELECT count(*) AS value FROM attributes", Vec::new()).await?;
     if count.is_some_and(|count| count >= ATTRIBUTES_MAX) {
@@ -121,6 +125,54 @@ pub async fn create(engine: &Engine, actor: &Actor, form: &AttributeForm) -> Res
     Ok(Attribute { id, name: name.to_owned(), kind: form.kind, description: description.to_owned(), created_at: now })
 }
 
+/// Name and description of a form, cleaned.
+fn checked(form: &AttributeForm) -> Result<(&str, &str)> {
+    let (name, description) = (form.name.trim(), form.description.trim());
+    if !is_attribute_name(name) {
+        let why = "a name is lower-case letters, digits and _, at most 60, and begins with no digit";
+        return Err(Error::invalid("name", why));
+    }
+    if description.chars().count() > DESCRIPTION_MAX_CHARS {
+        return Err(Error::invalid(
+            "description",
+            format!("a description has at most {DESCRIPTION_MAX_CHARS} characters"),
+        ));
+    }
+    Ok((name, description))
+}
+
+/// Changes what an attribute means and holds; values are brought to another kind as when it was declared. The name stays: filters,
+/// templates and files use it.
+///
+/// # Errors
+/// [`Error::Invalid`] by field, on `kind` with an example when a value does not fit, [`Error::NotFound`], [`Error::Forbidden`].
+pub async fn update(engine: &Engine, actor: &Actor, id: AttributeId, form: &AttributeForm) -> Result<Attribute> {
+    authorize(Operation::ContentWrite, actor)?;
+    let (name, description) = checked(form)?;
+    let tx = engine.db.begin().await?;
+    let before = load(&tx, id).await?;
+    if name != before.name {
+        return Err(Error::invalid("name", "filters and templates use this name: declare another attribute instead"));
+    }
+    db::exec(
+        &tx,
+        "UPDATE attributes SET kind = $2, description = $3 WHERE id = $1",
+        values![id.0, form.kind.as_str(), description],
+    )
+    .await?;
+    let changed = if form.kind == before.kind { 0 } else { bring_in_line(engine, &tx, name, form.kind).await? };
+    let act = Act {
+        action: "attribute.update",
+        target: format!("attribute:{id}"),
+        before: Some(json!({ "kind": before.kind, "description": before.description })),
+        after: Some(json!({ "kind": form.kind, "description": description, "values_changed": changed })),
+    };
+    audit::record(engine, &tx, actor, act).await?;
+    tx.commit().await?;
+    engine.live.changed("attributes");
+    Ok(Attribute { kind: form.kind, description: description.to_owned(), ..before })
+}
+
 /// Takes a declaration back. People keep their values; they are only no longer held to a kind.
 ///
 /// # Errors
@@ -128,8 +180,7 @@ pub async fn create(engine: &Engine, actor: &Actor, form: &AttributeForm) -> Res
 pub async fn delete(engine: &Engine, actor: &Actor, id: AttributeId) -> Result<()> {
     authorize(Operation::ContentWrite, actor)?;
     let tx = engine.db.begin().await?;
-    let sql = "SELECT id, name, kind, description, created_at FROM attributes WHERE id = $1";
-    let row: Row = db::one(&tx, sql, values![id.0]).await?.ok_or(Error::NotFound { what: "attribute" })?;
+    let row = load(&tx, id).await?;
     db::exec(&tx, "DELETE FROM attributes WHERE id = $1", values![id.0]).await?;
     let before = json!({ "name": row.name, "kind": row.kind });
     let act =

@@ -23,6 +23,7 @@ mod entity;
 pub mod error;
 pub mod events;
 pub mod expansion;
+pub mod exports;
 pub mod feed;
 pub mod filter_sql;
 pub mod forecasts;

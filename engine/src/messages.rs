@@ -1,9 +1,11 @@
 //! Messages: what became of each, and what a person decides about those whose fate is not known.
 
+mod export;
 mod history;
 mod rows;
 mod search;
 
+pub use export::export;
 pub use search::list;
 
 use crate::{

@@ -49,6 +49,15 @@ pub async fn list(engine: &Engine, actor: &Actor) -> Result<Vec<Segment>> {
     Ok(rows.into_iter().map(Segment::from).collect())
 }
 
+/// One segment.
+///
+/// # Errors
+/// [`Error::NotFound`], [`Error::Forbidden`].
+pub async fn get(engine: &Engine, actor: &Actor, id: SegmentId) -> Result<Segment> {
+    authorize(Operation::ContentRead, actor)?;
+    Ok(load(engine.db.read(), id).await?.into())
+}
+
 fn check_name(name: &str) -> Result<&str> {
     let name = name.trim();
     if name.is_empty() || name.chars().count() > NAME_MAX_CHARS {

@@ -62,6 +62,15 @@ pub async fn list(engine: &Engine, actor: &Actor) -> Result<Vec<Topic>> {
         .collect()
 }
 
+/// One topic, with how many chose and left it.
+///
+/// # Errors
+/// [`Error::NotFound`], [`Error::Forbidden`].
+pub async fn get(engine: &Engine, actor: &Actor, id: TopicId) -> Result<Topic> {
+    let topics = list(engine, actor).await?;
+    topics.into_iter().find(|topic| topic.id == id).ok_or(Error::NotFound { what: "topic" })
+}
+
 /// Makes a topic. Its keyword is brought to lower case, as people write it after SUBSCRIBE in any case.
 ///
 /// # Errors
@@ -132,8 +141,7 @@ pub async fn update(engine: &Engine, actor: &Actor, id: TopicId, form: &TopicFor
     };
     audit::record(engine, &tx, actor, act).await?;
     tx.commit().await?;
-    let topics = list(engine, actor).await?;
-    topics.into_iter().find(|topic| topic.id == id).ok_or(Error::NotFound { what: "topic" })
+    get(engine, actor, id).await
 }
 
 /// Deletes a topic that nothing needs: no campaign is on it, no segment names it, and nobody chose on it. A choice is part of what a person

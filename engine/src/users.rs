@@ -14,7 +14,7 @@ pub use detail::get;
 pub use dossier::export;
 pub use erase::{After, remove};
 pub use list::{list, list_sorted};
-pub use list_export::{Format, export_list};
+pub use list_export::export_list;
 pub use merge::merge;
 pub use upsert::upsert;
 

@@ -3,6 +3,7 @@
 use crate::{
     application::{Application, Role},
     config::{Config, Provider, Settings},
+    remote::{self, CampaignCommand, EventsCommand, ImportCommand},
     seed, simulator, telemetry,
 };
 use anyhow::{Context as _, Result, bail, ensure};
@@ -68,6 +69,14 @@ pub enum Command {
     /// Keys of the REST API.
     #[command(subcommand)]
     Key(KeyCommand),
+    /// Bring a file of people into a running server, by its API: checked first, and applied with --apply.
+    Import(ImportCommand),
+    /// Launch, pause, resume, cancel and watch campaigns of a running server, by its API.
+    #[command(subcommand)]
+    Campaign(CampaignCommand),
+    /// What happens at a running server, by its API.
+    #[command(subcommand)]
+    Events(EventsCommand),
     /// Say whether a consent receipt was issued here, and nobody changed it since; the exit code is the answer.
     VerifyReceipt {
         /// The file, as it was downloaded.
@@ -133,8 +142,15 @@ pub enum KeyCommand {
 /// Why it could not, in words for whoever started it.
 pub async fn run(cli: Cli) -> Result<()> {
     telemetry::start(&cli.settings.log, cli.settings.log_format)?;
+    // What is done at a server somewhere needs no configuration of one here.
+    let command = match cli.command {
+        Command::Import(command) => return remote::import(command).await,
+        Command::Campaign(command) => return remote::campaign(command).await,
+        Command::Events(command) => return remote::events(command).await,
+        here => here,
+    };
     let config = Config::new(cli.settings)?;
-    match cli.command {
+    match command {
         Command::Serve { with_workers } => serve(config, with_workers).await,
         Command::Worker => {
             let application = Application::build(config, Role::Worker).await?;
@@ -155,6 +171,7 @@ pub async fn run(cli: Cli) -> Result<()> {
         Command::Key(command) => key(config, command).await,
         Command::VerifyReceipt { file } => verify_receipt(config, &file).await,
         Command::Healthcheck => healthcheck(config.settings.listen),
+        Command::Import(_) | Command::Campaign(_) | Command::Events(_) => bail!("these need no configuration"),
     }
 }
 

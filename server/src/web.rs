@@ -86,6 +86,8 @@ pub fn router(web: Web) -> Router {
         .route("/ui/imports/{id}/rejected.csv", get(imports::rejected))
         .route("/ui/users/export.csv", get(users::export_list))
         .route("/ui/users/export.jsonl", get(users::export_list))
+        .route("/ui/campaigns/{id}/recipients.csv", get(users::recipients))
+        .route("/ui/campaigns/{id}/recipients.jsonl", get(users::recipients))
         .route("/ui/users/{id}/export.json", get(users::export))
         .route("/ui/users/{id}/consent-receipt.json", get(users::receipt))
         .route("/p/{token}", get(preferences::open).post(preferences::save))

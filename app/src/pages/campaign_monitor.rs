@@ -137,7 +137,7 @@ fn Monitor(shown: Shown) -> impl IntoView {
                     </div>
                     <div class="stack">
                         <Balance id progress />
-                        <Errors progress />
+                        <Errors id progress />
                     </div>
                 </div>
             </Show>

@@ -26,12 +26,20 @@ pub fn query_of(params: &ParamsMap) -> MessageQuery {
         user: params.get_str("user").and_then(|text| text.parse().ok()),
         state: params.get_str("state").and_then(|text| text.parse().ok()),
         gate: params.get_str("gate").and_then(|text| text.parse().ok()),
+        error: params.get_str("error").and_then(|text| text.trim().parse().ok()),
+        since: params.get_str("since").and_then(|text| text.parse().ok()),
+        until: params.get_str("until").and_then(|text| text.parse().ok()),
     }
 }
 
 /// The messages of a campaign that a gate stopped.
 pub fn of_gate(campaign: CampaignId, gate: Gate) -> String {
     format!("/messages?campaign={campaign}&gate={gate}")
+}
+
+/// The messages of a campaign that ended with this error code.
+pub fn of_error(campaign: CampaignId, code: i32) -> String {
+    format!("/messages?campaign={campaign}&error={code}")
 }
 
 /// The messages of a campaign in this state.
@@ -96,6 +104,9 @@ pub fn Filters(
             let query = query.read();
             query.state.is_some()
                 || query.gate.is_some()
+                || query.error.is_some()
+                || query.since.is_some()
+                || query.until.is_some()
                 || query.user.is_some()
                 || (!fixed && query.campaign.is_some())
         }
@@ -104,12 +115,17 @@ pub fn Filters(
     let gates = move || Gate::ALL.iter().map(|gate| (gate.to_string(), gate.label().to_owned())).collect();
     let state = move || query.read().state.map(|state| state.to_string()).unwrap_or_default();
     let gate = move || query.read().gate.map(|gate| gate.to_string()).unwrap_or_default();
+    let error = move || query.read().error.map(|code| code.to_string()).unwrap_or_default();
     let user = move || query.read().user.map(|id| view! { <input type="hidden" name="user" value=id.to_string() /> });
     view! {
         <Form method="GET" action=action.clone() attr:class="toolbar" attr:role="search">
             {user} {of_campaign}
             <Chooser label="State" name="state" chosen=Signal::derive(state) choices=Signal::derive(states) />
             <Chooser label="Stopped by" name="gate" chosen=Signal::derive(gate) choices=Signal::derive(gates) />
+            <div class="field">
+                <label for="error">"Error code"</label>
+                <input class="input" type="text" inputmode="numeric" id="error" name="error" size="6" value=error />
+            </div>
             <Button submit=true>"Show"</Button>
             <Show when=is_filtered>
                 <A href=action.clone() attr:class="btn btn-quiet">

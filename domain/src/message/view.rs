@@ -135,4 +135,13 @@ pub struct MessageQuery {
     pub state: Option<State>,
     /// Only stopped by this gate.
     pub gate: Option<Gate>,
+    /// Only with this error code of the provider.
+    #[serde(default)]
+    pub error: Option<i32>,
+    /// Only changed at or after this instant.
+    #[serde(default)]
+    pub since: Option<DateTime<Utc>>,
+    /// Only changed before this instant.
+    #[serde(default)]
+    pub until: Option<DateTime<Utc>>,
 }

@@ -18,7 +18,7 @@ use domain::{
     operator::Operation,
     page::{Page, PageRequest},
 };
-use sea_orm::{ConnectionTrait, FromQueryResult};
+use sea_orm::{ConnectionTrait, FromQueryResult, Value};
 use std::{fmt, str::FromStr};
 use uuid::Uuid;
 
@@ -110,10 +110,7 @@ async fn of_user<C: ConnectionTrait>(
         values.push(campaign.0.into());
         sql += &format!(" AND campaign_id = ${}", values.len());
     }
-    if let Some(state) = query.state {
-        values.push(state.rank().into());
-        sql += &format!(" AND state = ${}", values.len());
-    }
+    narrow(query, &mut sql, &mut values);
     if let Some(gate) = query.gate {
         values.push(gate.as_str().into());
         sql += &format!(
@@ -130,6 +127,26 @@ async fn of_user<C: ConnectionTrait>(
     let next = rows.last().filter(|_| more).map(|row| Place { campaign: row.campaign_id, at: row.nth });
     let key = |row: &PersonRow| MessageKey { campaign: CampaignId(row.campaign_id), seq: row.seq };
     Ok(Found { keys: rows.iter().map(key).collect(), next })
+}
+
+/// Adds what is asked of the message `m` itself.
+fn narrow(query: &MessageQuery, sql: &mut String, values: &mut Vec<Value>) {
+    let mut add = |condition: &str, value: Value| {
+        values.push(value);
+        *sql += &format!(" AND m.{condition} ${}", values.len());
+    };
+    if let Some(state) = query.state {
+        add("state =", state.rank().into());
+    }
+    if let Some(code) = query.error {
+        add("error_code =", code.into());
+    }
+    if let Some(since) = query.since {
+        add("updated_at >=", since.into());
+    }
+    if let Some(until) = query.until {
+        add("updated_at <", until.into());
+    }
 }
 
 #[derive(FromQueryResult)]
@@ -195,6 +212,18 @@ impl<C: ConnectionTrait> Search<'_, C> {
             sql += &format!(" AND s.state = ${}", values.len());
         }
         sql += ")";
+        if let Some(code) = self.query.error {
+            values.push(code.into());
+            sql += &format!(
+                " AND EXISTS (SELECT 1 FROM error_stats e WHERE e.campaign_id = c.id AND e.code = ${})",
+                values.len()
+            );
+        }
+        if let Some(until) = self.query.until {
+            // No message is older than its campaign.
+            values.push(until.into());
+            sql += &format!(" AND c.created_at < ${}", values.len());
+        }
         if let Some(gate) = self.query.gate {
             values.push(gate.as_str().into());
             sql += &format!(
@@ -235,7 +264,9 @@ impl<C: ConnectionTrait> Search<'_, C> {
 
     /// The rows that the next statement looks at: how many, and the lowest seq among them.
     async fn window(&self, campaign: Uuid, below: i64) -> Result<WindowRow> {
-        let rows = if self.query.state.is_some() || self.query.gate.is_some() {
+        let MessageQuery { state, gate, error, since, until, .. } = self.query;
+        let all_match = state.is_none() && gate.is_none() && error.is_none() && since.is_none() && until.is_none();
+        let rows = if !all_match {
             WINDOW_ROWS
         } else {
             // Every row matches: there is no need to look at more than are wanted.
@@ -268,10 +299,7 @@ impl<C: ConnectionTrait> Search<'_, C> {
                     .to_owned()
             }
         };
-        if let Some(state) = self.query.state {
-            values.push(state.rank().into());
-            sql += &format!(" AND m.state = ${}", values.len());
-        }
+        narrow(self.query, &mut sql, &mut values);
         sql += " ORDER BY m.seq DESC LIMIT $4";
         let rows: Vec<SeqRow> = db::all(self.conn, &sql, values).await?;
         Ok(rows.into_iter().map(|row| row.seq).collect())

@@ -7,6 +7,7 @@ use crate::{
     audit::{self, Act},
     csv_text, db,
     entity::user,
+    exports::Format,
     filter_sql::Reach,
     segments, values,
 };
@@ -20,15 +21,6 @@ use uuid::Uuid;
 
 /// How many people one step reads.
 const STEP_ROWS: i64 = 1_000;
-
-/// The form of an export.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
-    /// A table for spreadsheets: formulas are defused, and declared attributes have a column each.
-    Csv,
-    /// One JSON object a line, with everything as it is.
-    JsonLines,
-}
 
 /// Everyone who matches a filter, newest first, read in steps while the client takes them.
 ///

@@ -29,6 +29,14 @@ both! {
         assert_eq!(over.total, 1);
         let mismatch = segments::count(&env.engine, &env.admin, "age ~ \"3\"").await;
         assert!(matches!(mismatch, Err(Error::Invalid { .. })));
+        let wrong = attributes::update(&env.engine, &env.admin, age.id, &form("years", AttributeKind::Number)).await;
+        assert!(matches!(wrong, Err(Error::Invalid { .. })), "the name stays");
+        let misfit = attributes::update(&env.engine, &env.admin, age.id, &form("age", AttributeKind::Date)).await;
+        assert!(matches!(misfit, Err(Error::Invalid { .. })));
+        let text = AttributeForm { description: "As told".into(), ..form("age", AttributeKind::Text) };
+        let text = attributes::update(&env.engine, &env.admin, age.id, &text).await.unwrap();
+        assert_eq!(attributes::get(&env.engine, &env.admin, age.id).await.unwrap(), text);
+        assert_eq!(segments::count(&env.engine, &env.admin, "age ~ \"3\"").await.unwrap().total, 1);
         attributes::delete(&env.engine, &env.admin, age.id).await.unwrap();
         assert!(segments::count(&env.engine, &env.admin, "age ~ \"3\"").await.is_ok());
     }

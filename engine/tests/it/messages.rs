@@ -11,12 +11,16 @@ use domain::{
     user::User,
 };
 use engine::{
-    Error, both, campaigns, expansion, messages,
+    Error, both, campaigns, db, expansion,
+    exports::Format,
+    messages,
     receipts::{self, Receipt},
     states::{self, Move},
     testing::TestEnv,
     twilio::stored,
+    values,
 };
+use futures::{StreamExt, TryStreamExt};
 
 /// So many people who get SMS.
 async fn people(env: &TestEnv, count: usize) -> Vec<User> {
@@ -110,6 +114,35 @@ both! {
         check(MessageQuery { gate: Some(Gate::Consent), state: Some(State::Delivered), ..any.clone() }, 0).await;
         check(MessageQuery { gate: Some(Gate::Consent), user: Some(silent.id), ..any.clone() }, 2).await;
         check(MessageQuery { gate: Some(Gate::QuietHours), ..any.clone() }, 0).await;
+        check(MessageQuery { error: Some(30003), ..any.clone() }, 0).await;
+        let key = all(&env, &MessageQuery { state: Some(State::Skipped), ..any.clone() }, 50).await[0].key;
+        for sql in [
+            "UPDATE messages SET error_code = 30003 WHERE campaign_id = $1 AND seq = $2",
+            "INSERT INTO error_stats (campaign_id, code, count) SELECT campaign_id, 30003, 1 FROM messages WHERE campaign_id = $1 AND seq = $2",
+        ] {
+            let tx = env.engine.db.begin().await.unwrap();
+            db::exec(&tx, sql, values![key.campaign.0, key.seq]).await.unwrap();
+            tx.commit().await.unwrap();
+        }
+        check(MessageQuery { error: Some(30003), ..any.clone() }, 1).await;
+        check(MessageQuery { error: Some(30003), user: Some(silent.id), ..any.clone() }, 1).await;
+        check(MessageQuery { error: Some(30003), user: Some(people[0].id), ..any.clone() }, 0).await;
+        let later = env.engine.clock.now() + chrono::Duration::seconds(1);
+        check(MessageQuery { since: Some(later), ..any.clone() }, 0).await;
+        check(MessageQuery { until: Some(later), ..any.clone() }, 8).await;
+        check(MessageQuery { until: Some(later), user: Some(people[0].id), ..any.clone() }, 2).await;
+        check(MessageQuery { since: Some(later), user: Some(people[0].id), ..any.clone() }, 0).await;
+        let parts: Vec<bytes::Bytes> = messages::export(&env.engine, &env.admin, campaign.id, Format::Csv)
+            .await
+            .unwrap()
+            .boxed()
+            .try_collect()
+            .await
+            .unwrap();
+        let file = String::from_utf8(parts.concat()).unwrap();
+        let expected = all(&env, &MessageQuery { campaign: Some(campaign.id), ..any.clone() }, 50).await.len();
+        assert_eq!(file.lines().count(), 1 + expected, "{file}");
+        assert!(file.contains(",skipped,"), "{file}");
         let row = &all(&env, &MessageQuery { gate: Some(Gate::Consent), ..any.clone() }, 50).await[0];
         assert_eq!((row.user_id, row.user_name.as_deref(), row.state), (silent.id, Some("Bo"), State::Skipped));
         let reason = row.reason.as_deref().unwrap_or_default();

@@ -10,7 +10,10 @@ use domain::{
     topic::{SubscriptionState, TopicForm, TopicKind},
     user::User,
 };
-use engine::{Client, Error, both, consents, db, preferences, subscriptions, testing::TestEnv, topics, users, values};
+use engine::{
+    Client, Error, both, consents, db, exports::Format, preferences, subscriptions, testing::TestEnv, topics, users,
+    values,
+};
 use futures::{StreamExt, TryStreamExt};
 
 async fn detail(env: &TestEnv, id: UserId) -> domain::user::UserDetail {
@@ -133,13 +136,13 @@ both! {
             let parts: Vec<bytes::Bytes> = stream.boxed().try_collect().await.unwrap();
             String::from_utf8(parts.concat()).unwrap()
         };
-        let csv = read("", users::Format::Csv).await;
+        let csv = read("", Format::Csv).await;
         assert_eq!(csv.lines().count(), 3, "{csv}");
         assert!(csv.contains(",'=1+1,") && csv.contains(",'+12025550141,"), "{csv}");
-        let lines = read("name = \"Bo\"", users::Format::JsonLines).await;
+        let lines = read("name = \"Bo\"", Format::JsonLines).await;
         let people: Vec<User> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!(people.iter().map(|user| user.name.as_deref()).collect::<Vec<_>>(), [Some("Bo")]);
-        let bad = users::export_list(&env.engine, &env.admin, "name =", users::Format::Csv).await;
+        let bad = users::export_list(&env.engine, &env.admin, "name =", Format::Csv).await;
         assert!(matches!(bad.err(), Some(Error::Invalid { .. })));
     }
 

@@ -11,8 +11,8 @@ use domain::{
     page::{LIMIT_MAX, Page, PageRequest},
     problem::{Kind, Problem},
 };
-use engine::{Error, digest};
-use serde::Serialize;
+use engine::{Error, digest, exports::Format};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::sync::Arc;
 use utoipa::{IntoResponses, ToSchema};
@@ -167,6 +167,26 @@ pub struct HoldsSecret;
 pub fn secret(mut response: Response) -> Response {
     response.extensions_mut().insert(HoldsSecret);
     response
+}
+
+/// In which form rows go out.
+#[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum FileForm {
+    /// A table, with formulas defused.
+    #[default]
+    Csv,
+    /// One JSON object a line.
+    Jsonl,
+}
+
+impl From<FileForm> for Format {
+    fn from(form: FileForm) -> Self {
+        match form {
+            FileForm::Csv => Self::Csv,
+            FileForm::Jsonl => Self::JsonLines,
+        }
+    }
 }
 
 /// Done, with nothing to say.

@@ -1,11 +1,14 @@
 //! Declared attributes.
 
 use super::{
-    answer::{Answer, Refusals, Rows, done, one},
+    answer::{Answer, Refusals, Rows, done, made, one, still},
     extract::{Json, Key, Path},
 };
 use crate::web::Web;
-use axum::{extract::State, http::StatusCode};
+use axum::{
+    extract::State,
+    http::{HeaderMap, StatusCode},
+};
 use domain::{
     attribute::{Attribute, AttributeForm},
     ids::AttributeId,
@@ -15,7 +18,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 /// The operations.
 pub fn router() -> OpenApiRouter<Web> {
-    OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(remove))
+    OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(get, update, remove))
 }
 
 /// List declared attributes
@@ -44,7 +47,46 @@ async fn list(State(web): State<Web>, Key(actor): Key) -> Answer {
     security(("key" = []))
 )]
 async fn create(State(web): State<Web>, Key(actor): Key, Json(form): Json<AttributeForm>) -> Answer {
-    one(StatusCode::CREATED, &attributes::create(&web.engine, &actor, &form).await?)
+    let attribute = attributes::create(&web.engine, &actor, &form).await?;
+    made(&attribute, &format!("/attributes/{}", attribute.id))
+}
+
+/// Get a declared attribute
+#[utoipa::path(
+    get,
+    path = "/attributes/{id}",
+    operation_id = "attributes_get",
+    tag = "Attributes",
+    params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898")),
+    responses((status = 200, description = "Get a declared attribute", body = Attribute), Refusals),
+    security(("key" = []))
+)]
+async fn get(State(web): State<Web>, Key(actor): Key, Path(id): Path<AttributeId>) -> Answer {
+    one(StatusCode::OK, &attributes::get(&web.engine, &actor, id).await?)
+}
+
+/// Change what an attribute holds and means
+///
+/// Its name stays. Values that people have are brought to another kind; if one cannot be, nothing changes.
+#[utoipa::path(
+    put,
+    path = "/attributes/{id}",
+    operation_id = "attributes_update",
+    tag = "Attributes",
+    params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898")),
+    request_body(content = AttributeForm, example = json!({"name": "age", "kind": "number", "description": "In years"})),
+    responses((status = 200, description = "Change what an attribute holds and means", body = Attribute), Refusals),
+    security(("key" = []))
+)]
+async fn update(
+    State(web): State<Web>,
+    Key(actor): Key,
+    Path(id): Path<AttributeId>,
+    headers: HeaderMap,
+    Json(form): Json<AttributeForm>,
+) -> Answer {
+    still(&headers, &attributes::get(&web.engine, &actor, id).await?)?;
+    one(StatusCode::OK, &attributes::update(&web.engine, &actor, id, &form).await?)
 }
 
 /// Take a declaration back

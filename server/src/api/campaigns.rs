@@ -1,10 +1,10 @@
 //! Campaigns: written, launched, watched, stopped.
 
 use super::{
-    answer::{Answer, Asked, Failure, Listed, Refusals, done, made, one, still},
+    answer::{Answer, Asked, Failure, FileForm, Listed, Refusals, done, made, one, still},
     extract::{Json, Key, Path, Query},
 };
-use crate::web::Web;
+use crate::{download, web::Web};
 use axum::{
     extract::State,
     http::{HeaderMap, StatusCode},
@@ -14,7 +14,7 @@ use domain::{
     forecast::Forecast,
     ids::CampaignId,
 };
-use engine::{campaigns, forecasts};
+use engine::{campaigns, forecasts, messages};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -26,6 +26,7 @@ pub fn router() -> OpenApiRouter<Web> {
         .routes(routes!(preview))
         .routes(routes!(get, update))
         .routes(routes!(balance))
+        .routes(routes!(export))
         .routes(routes!(ask, forecast))
         .routes(routes!(schedule))
         .routes(routes!(copy))
@@ -37,6 +38,16 @@ pub fn router() -> OpenApiRouter<Web> {
         .routes(routes!(propose))
         .routes(routes!(archive))
         .routes(routes!(unarchive))
+}
+
+/// In which form.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct ExportRecipients {
+    /// `csv`, if left out.
+    #[param(inline)]
+    format: Option<FileForm>,
 }
 
 /// Which campaigns.
@@ -152,6 +163,29 @@ async fn update(
 ) -> Answer {
     still(&headers, &campaigns::get(&web.engine, &actor, id).await?.campaign)?;
     one(StatusCode::OK, &campaigns::update(&web.engine, &actor, id, &form).await?)
+}
+
+/// Export a campaign's recipients
+///
+/// Everyone whom it was for, with what became of their message and why, as a file that is written while you read it.
+#[utoipa::path(
+    get,
+    path = "/campaigns/{id}/export",
+    operation_id = "campaigns_export",
+    tag = "Campaigns",
+    params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898"), ExportRecipients),
+    responses((status = 200, description = "Export a campaign's recipients", content((String = "text/csv"), (String = "application/x-ndjson"))), Refusals),
+    security(("key" = []))
+)]
+async fn export(
+    State(web): State<Web>,
+    Key(actor): Key,
+    Path(id): Path<CampaignId>,
+    Query(query): Query<ExportRecipients>,
+) -> Answer {
+    let format = query.format.unwrap_or_default().into();
+    let rows = messages::export(&web.engine, &actor, id, format).await?;
+    Ok(download::rows("recipients", format, rows))
 }
 
 /// Where a campaign's messages stand

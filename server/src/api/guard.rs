@@ -216,6 +216,11 @@ async fn recovered(web: &Web, actor: &Actor, target: &str) -> Response {
         Some(("template", id)) => format!("/templates/{id}"),
         Some(("message", key)) => format!("/messages/{key}"),
         Some(("import", id)) => format!("/imports/{id}"),
+        Some(("segment", id)) => format!("/segments/{id}"),
+        Some(("topic", id)) => format!("/topics/{id}"),
+        Some(("attribute", id)) => format!("/attributes/{id}"),
+        Some(("webhook", id)) => format!("/webhooks/{id}"),
+        Some(("key", id)) => format!("/keys/{id}"),
         _ => return (StatusCode::NO_CONTENT, [(REPLAYED, HeaderValue::from_static("true"))]).into_response(),
     };
     let request = Request::builder().uri(&place).extension(Key(actor.clone())).body(Body::empty());
@@ -226,6 +231,10 @@ async fn recovered(web: &Web, actor: &Actor, target: &str) -> Response {
         },
         Err(error) => return Failure::from(Error::internal(error)).into_response(),
     };
+    // What was done took it away.
+    if response.status() == StatusCode::NOT_FOUND {
+        return (StatusCode::NO_CONTENT, [(REPLAYED, HeaderValue::from_static("true"))]).into_response();
+    }
     response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
     if let Ok(value) = HeaderValue::from_str(&format!("/api/v1{place}")) {
         response.headers_mut().insert(header::LOCATION, value);

@@ -1,7 +1,7 @@
 //! API keys.
 
 use super::{
-    answer::{Answer, Refusals, Rows, one, secret},
+    answer::{Answer, Refusals, Rows, made, one, secret},
     extract::{Json, Key, Path},
 };
 use crate::web::Web;
@@ -15,7 +15,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 /// The operations.
 pub fn router() -> OpenApiRouter<Web> {
-    OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(revoke))
+    OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(get, revoke))
 }
 
 /// List keys
@@ -44,7 +44,22 @@ async fn list(State(web): State<Web>, Key(actor): Key) -> Answer {
     security(("key" = []))
 )]
 async fn create(State(web): State<Web>, Key(actor): Key, Json(form): Json<ApiKeyForm>) -> Answer {
-    Ok(secret(one(StatusCode::CREATED, &api_keys::create(&web.engine, &actor, &form).await?)?))
+    let key = api_keys::create(&web.engine, &actor, &form).await?;
+    Ok(secret(made(&key, &format!("/keys/{}", key.key.id))?))
+}
+
+/// Get a key
+#[utoipa::path(
+    get,
+    path = "/keys/{id}",
+    operation_id = "keys_get",
+    tag = "Keys",
+    params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898")),
+    responses((status = 200, description = "Get a key", body = ApiKey), Refusals),
+    security(("key" = []))
+)]
+async fn get(State(web): State<Web>, Key(actor): Key, Path(id): Path<ApiKeyId>) -> Answer {
+    one(StatusCode::OK, &api_keys::get(&web.engine, &actor, id).await?)
 }
 
 /// Take a key back

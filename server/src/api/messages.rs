@@ -6,6 +6,7 @@ use super::{
 };
 use crate::web::Web;
 use axum::{extract::State, http::StatusCode};
+use chrono::{DateTime, Utc};
 use domain::{
     compliance::Gate,
     ids::{CampaignId, MessageKey, UserId},
@@ -44,11 +45,30 @@ struct ListMessages {
     /// Only stopped by this gate.
     #[param(inline)]
     gate: Option<Gate>,
+    /// Only with this error code of the provider.
+    #[param(example = 30003)]
+    error: Option<i32>,
+    /// Only changed at or after this instant.
+    since: Option<DateTime<Utc>>,
+    /// Only changed before this instant.
+    until: Option<DateTime<Utc>>,
 }
 
 impl ListMessages {
     fn asked(&self, web: &Web) -> Result<Asked, Failure> {
         Asked::read(&web.cursors, self.cursor.as_deref(), self.limit, self.fields.as_deref())
+    }
+
+    fn wanted(&self) -> MessageQuery {
+        MessageQuery {
+            campaign: self.campaign,
+            user: self.user,
+            state: self.state,
+            gate: self.gate,
+            error: self.error,
+            since: self.since,
+            until: self.until,
+        }
     }
 }
 
@@ -66,7 +86,8 @@ fn key(text: &str) -> Result<MessageKey, Failure> {
 
 /// List messages
 ///
-/// Newest first; those of one campaign, with what stopped them, are its recipients.
+/// Newest campaign first; those of one campaign, with what stopped them, are its recipients. A page looks at a bounded number of messages:
+/// where few match it may hold fewer rows than asked for, even none, and still name a next one.
 #[utoipa::path(
     get,
     path = "/messages",
@@ -78,8 +99,7 @@ fn key(text: &str) -> Result<MessageKey, Failure> {
 )]
 async fn list(State(web): State<Web>, Key(actor): Key, Query(query): Query<ListMessages>) -> Answer {
     let asked = query.asked(&web)?;
-    let wanted = MessageQuery { campaign: query.campaign, user: query.user, state: query.state, gate: query.gate };
-    asked.answer(&web.cursors, messages::list(&web.engine, &actor, &wanted, &asked.request()).await?)
+    asked.answer(&web.cursors, messages::list(&web.engine, &actor, &query.wanted(), &asked.request()).await?)
 }
 
 /// Send one message

@@ -1,11 +1,14 @@
 //! Topics that people follow.
 
 use super::{
-    answer::{Answer, Refusals, Rows, done, one},
+    answer::{Answer, Refusals, Rows, done, made, one, still},
     extract::{Json, Key, Path},
 };
 use crate::web::Web;
-use axum::{extract::State, http::StatusCode};
+use axum::{
+    extract::State,
+    http::{HeaderMap, StatusCode},
+};
 use domain::{
     ids::TopicId,
     topic::{Topic, TopicForm},
@@ -15,7 +18,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 /// The operations.
 pub fn router() -> OpenApiRouter<Web> {
-    OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(update, remove))
+    OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(get, update, remove))
 }
 
 /// List topics
@@ -42,7 +45,22 @@ async fn list(State(web): State<Web>, Key(actor): Key) -> Answer {
     security(("key" = []))
 )]
 async fn create(State(web): State<Web>, Key(actor): Key, Json(form): Json<TopicForm>) -> Answer {
-    one(StatusCode::CREATED, &topics::create(&web.engine, &actor, &form).await?)
+    let topic = topics::create(&web.engine, &actor, &form).await?;
+    made(&topic, &format!("/topics/{}", topic.id))
+}
+
+/// Get a topic
+#[utoipa::path(
+    get,
+    path = "/topics/{id}",
+    operation_id = "topics_get",
+    tag = "Topics",
+    params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898")),
+    responses((status = 200, description = "Get a topic", body = Topic), Refusals),
+    security(("key" = []))
+)]
+async fn get(State(web): State<Web>, Key(actor): Key, Path(id): Path<TopicId>) -> Answer {
+    one(StatusCode::OK, &topics::get(&web.engine, &actor, id).await?)
 }
 
 /// Change a topic
@@ -62,8 +80,10 @@ async fn update(
     State(web): State<Web>,
     Key(actor): Key,
     Path(id): Path<TopicId>,
+    headers: HeaderMap,
     Json(form): Json<TopicForm>,
 ) -> Answer {
+    still(&headers, &topics::get(&web.engine, &actor, id).await?)?;
     one(StatusCode::OK, &topics::update(&web.engine, &actor, id, &form).await?)
 }
 

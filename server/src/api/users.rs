@@ -1,10 +1,10 @@
 //! Users: who they are, what they agreed to, and what happened to them.
 
 use super::{
-    answer::{Answer, Asked, Failure, Listed, Refusals, Rows, done, made, one, still},
+    answer::{Answer, Asked, Failure, FileForm, Listed, Refusals, Rows, done, made, one, still},
     extract::{Json, Key, Path, Query},
 };
-use crate::web::Web;
+use crate::{download, web::Web};
 use axum::{
     extract::State,
     http::{HeaderMap, StatusCode},
@@ -33,6 +33,7 @@ pub fn router() -> OpenApiRouter<Web> {
     OpenApiRouter::new()
         .routes(routes!(list, create))
         .routes(routes!(batch))
+        .routes(routes!(export_list))
         .routes(routes!(get, update, remove))
         .routes(routes!(merge))
         .routes(routes!(export))
@@ -66,6 +67,19 @@ struct ListUsers {
     /// In which order.
     #[param(inline)]
     sort: Option<UserSort>,
+}
+
+/// Which users, and in which form.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct ExportUsers {
+    /// Whom: a filter in the filter language (docs/FILTERS.md).
+    #[param(example = "city = \"Boston\"")]
+    filter: Option<String>,
+    /// `csv`, if left out.
+    #[param(inline)]
+    format: Option<FileForm>,
 }
 
 impl ListUsers {
@@ -321,6 +335,24 @@ async fn merge(
     Json(duplicate): Json<Duplicate>,
 ) -> Answer {
     one(StatusCode::OK, &users::merge(&web.engine, &actor, duplicate.from, id).await?)
+}
+
+/// Export users
+///
+/// Everyone who matches, newest first, as a file that is written while you read it.
+#[utoipa::path(
+    get,
+    path = "/users/export",
+    operation_id = "users_export_list",
+    tag = "Users",
+    params(ExportUsers),
+    responses((status = 200, description = "Export users", content((String = "text/csv"), (String = "application/x-ndjson"))), Refusals),
+    security(("key" = []))
+)]
+async fn export_list(State(web): State<Web>, Key(actor): Key, Query(query): Query<ExportUsers>) -> Answer {
+    let format = query.format.unwrap_or_default().into();
+    let rows = users::export_list(&web.engine, &actor, query.filter.as_deref().unwrap_or_default(), format).await?;
+    Ok(download::rows("users", format, rows))
 }
 
 /// Everything held on a user

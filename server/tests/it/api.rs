@@ -384,3 +384,41 @@ async fn a_secret_is_shown_once_even_to_a_repeated_request() {
     let refused = json_of(ask(&server, &key, Method::POST, "/webhooks").json(&inside), 422).await;
     assert_eq!(refused["errors"][0]["pointer"], "/url");
 }
+
+#[tokio::test]
+async fn what_is_made_can_be_read_where_it_is_and_is_not_overwritten() {
+    let server = Server::start().await;
+    let key = key(&server, &Scope::ALL).await;
+    let cases = [
+        ("/attributes", json!({ "name": "age", "kind": "number", "description": "In years" }), "description"),
+        ("/segments", json!({ "name": "Bonn", "filter": "city = \"Bonn\"" }), "name"),
+        ("/topics", json!({ "key": "offers", "name": "Offers", "kind": "opt_in" }), "name"),
+    ];
+    for (path, form, field) in cases {
+        let made = ask(&server, &key, Method::POST, path).json(&form).send().await.unwrap();
+        assert_eq!(made.status(), 201, "{path}");
+        let place = made.headers()["location"].to_str().unwrap().strip_prefix("/api/v1").unwrap().to_owned();
+        let read = ask(&server, &key, Method::GET, &place).send().await.unwrap();
+        let tag = read.headers()["etag"].to_str().unwrap().to_owned();
+        assert_eq!(read.json::<Value>().await.unwrap()[field], form[field], "{place}");
+        let mut change = form.clone();
+        change[field] = json!("Another");
+        let put = || ask(&server, &key, Method::PUT, &place).header("if-match", &tag).json(&change);
+        assert_eq!(json_of(put(), 200).await[field], "Another", "{place}");
+        json_of(put(), 412).await;
+    }
+    let estimate =
+        json_of(ask(&server, &key, Method::POST, "/segments/estimate").json(&json!({ "filter": "" })), 200).await;
+    assert_eq!((&estimate["about"], &estimate["exact"]), (&json!(0), &json!(true)));
+    json_of(ask(&server, &key, Method::POST, "/users").json(&json!({ "phone": "+12025550143", "name": "Ann" })), 201)
+        .await;
+    for (format, kind, words) in
+        [("csv", "text/csv; charset=utf-8", ",Ann,"), ("jsonl", "application/x-ndjson", "\"Ann\"")]
+    {
+        let file = ask(&server, &key, Method::GET, &format!("/users/export?format={format}")).send().await.unwrap();
+        assert_eq!((file.status().as_u16(), &file.headers()["content-type"]), (200, &kind.parse().unwrap()));
+        assert!(file.text().await.unwrap().contains(words));
+    }
+    json_of(ask(&server, &key, Method::GET, &format!("/campaigns/{ANY}/export")), 404).await;
+    server.stop().await;
+}

@@ -8,6 +8,7 @@ mod doors;
 mod kill;
 mod preferences;
 mod process;
+mod remote;
 mod sign_in;
 mod tidy;
 mod webhooks;

@@ -3,7 +3,7 @@
 use crate::{
     components::{Badge, Card, Table, Tone},
     format,
-    pages::messages::of_gate,
+    pages::messages::{of_error, of_gate},
 };
 use domain::{
     campaign::{ErrorCount, GateCount, Progress},
@@ -54,11 +54,13 @@ pub fn Gates(
 /// Failures by the provider's code, in words.
 #[component]
 pub fn Errors(
+    /// Which campaign.
+    id: CampaignId,
     /// The counters.
     progress: RwSignal<Progress>,
 ) -> impl IntoView {
     let errors = Memo::new(move |_| progress.read().errors.clone());
-    let row = |one: ErrorCount| {
+    let row = move |one: ErrorCount| {
         view! {
             <tr>
                 <td data-label="What">
@@ -66,7 +68,7 @@ pub fn Errors(
                     <p class="text-xs text-muted">{one.advice}</p>
                 </td>
                 <td data-label="Messages" class="num">
-                    {format::number(one.count)}
+                    <A href=of_error(id, one.code)>{format::number(one.count)}</A>
                 </td>
             </tr>
         }

@@ -2,11 +2,11 @@
 
 use crate::{
     api,
-    components::{Load, TableSkeleton},
+    components::{Load, TableSkeleton, frame::viewer_may},
     live,
     pages::messages::{Filters, query_of, table},
 };
-use domain::{ids::CampaignId, page::PageRequest};
+use domain::{ids::CampaignId, operator::Operation, page::PageRequest};
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
@@ -28,9 +28,23 @@ pub fn Recipients(
         |(query, after)| api::messages::list(query, PageRequest::after(after)),
     );
     live::on_changed("messages", move || messages.refetch());
+    let may_export = viewer_may(Operation::UserExport);
+    let file = move |form: &str| format!("/ui/campaigns/{id}/recipients.{form}");
     view! {
         <section class="stack" aria-label="People">
-            <h2>"People"</h2>
+            <div class="row-between">
+                <h2>"People"</h2>
+                <Show when=move || may_export.get()>
+                    <div class="actions">
+                        <a class="btn btn-quiet" href=file("csv") download rel="external">
+                            "Export CSV"
+                        </a>
+                        <a class="btn btn-quiet" href=file("jsonl") download rel="external">
+                            "JSON lines"
+                        </a>
+                    </div>
+                </Show>
+            </div>
             <Filters campaigns=None query action=format!("/campaigns/{id}") />
             <Load
                 resource=messages
