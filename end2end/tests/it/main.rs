@@ -8,6 +8,7 @@
 
 mod browser;
 mod compose;
+mod documentation;
 mod hydration;
 mod integrations;
 mod monitor;
