@@ -9,10 +9,12 @@
 //! order in which entries took effect, and a fold of the ledger always gives the state.
 
 mod bulk;
+mod hold;
 mod receipt;
 mod refold;
 
-pub(crate) use bulk::{append_many, lock_people, standing_of};
+pub(crate) use bulk::append_many;
+pub(crate) use hold::{Held, hold, hold_many, lock_people, standing_of};
 pub use receipt::{receipt, verify_receipt};
 pub use refold::{Difference, refold};
 
@@ -97,7 +99,7 @@ pub(crate) async fn begin<C: ConnectionTrait>(conn: &C, user: UserId, now: DateT
 }
 
 /// Records an entry on a channel, in the caller's transaction, and answers the new state; `None` when the entry left it
-/// as it was.
+/// as it was. Of someone who was merged into another it is that other's.
 ///
 /// # Errors
 /// [`Error::NotFound`] without such a person, [`Error::Internal`] for a topic's entry, which
@@ -106,11 +108,9 @@ pub async fn append<C: ConnectionTrait>(engine: &Engine, conn: &C, entry: Entry<
     if entry.topic.is_some() || matches!(entry.kind, ConsentKind::Subscribe | ConsentKind::Unsubscribe) {
         return Err(Error::internal("a topic's entry does not move the consent to a channel"));
     }
-    let sql = format!(
-        "SELECT user_id, channel, state, stops, event_id FROM consents WHERE user_id = $1 AND channel = $2{}",
-        db::lock(conn)
-    );
-    let row: Option<Row> = db::one(conn, &sql, values![entry.user.0, entry.channel.as_str()]).await?;
+    let entry = Entry { user: hold(conn, entry.user).await?, ..entry };
+    let sql = "SELECT user_id, channel, state, stops, event_id FROM consents WHERE user_id = $1 AND channel = $2";
+    let row: Option<Row> = db::one(conn, sql, values![entry.user.0, entry.channel.as_str()]).await?;
     let row = row.ok_or(Error::NotFound { what: "user" })?;
     let moved = fold(row.folded()?, entry.kind, entry.source, entry.sender).ok();
     if moved.is_none() && !entry.source.is_own_act() {

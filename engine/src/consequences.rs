@@ -1,7 +1,7 @@
 //! What a provider's error says about the person: an opt-out is recorded, an unusable address is suppressed.
 
 use crate::{
-    Engine, Result,
+    Engine, Error, Result,
     consents::{self, Entry},
     suppressions,
     twilio::codes::{self, Class},
@@ -28,20 +28,20 @@ pub async fn apply<C: ConnectionTrait>(
     match (codes::class(code), address) {
         (Class::OptedOut, _) => {
             let evidence = format!("the provider answered {code}: {}", codes::text(code));
-            consents::append(
-                engine,
-                conn,
-                Entry {
-                    user,
-                    channel,
-                    topic: None,
-                    kind: ConsentKind::OptOut,
-                    source: ConsentSource::Provider,
-                    sender: None,
-                    evidence: &evidence,
-                },
-            )
-            .await?;
+            let entry = Entry {
+                user,
+                channel,
+                topic: None,
+                kind: ConsentKind::OptOut,
+                source: ConsentSource::Provider,
+                sender: None,
+                evidence: &evidence,
+            };
+            match consents::append(engine, conn, entry).await {
+                // Whoever was erased is on the suppression list already.
+                Ok(_) | Err(Error::NotFound { .. }) => {}
+                Err(error) => return Err(error),
+            }
         }
         (Class::AddressUnusable, Some(address)) => {
             suppressions::add(engine, conn, channel, address, &format!("{code}: {}", codes::text(code))).await?;

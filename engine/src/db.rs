@@ -325,6 +325,39 @@ fn instant(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, false)
 }
 
+/// Marks a place in the caller's transaction, to go back to with [`back_to_mark`] or to forget with [`forget_mark`].
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn mark<C: ConnectionTrait>(conn: &C) -> Result<()> {
+    on_mark(conn, "SAVEPOINT mark").await
+}
+
+/// Undoes what was done since the mark, and gives up the locks that were taken since.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn back_to_mark<C: ConnectionTrait>(conn: &C) -> Result<()> {
+    on_mark(conn, "ROLLBACK TO SAVEPOINT mark").await?;
+    on_mark(conn, "RELEASE SAVEPOINT mark").await
+}
+
+/// Forgets the mark; what was done since stays.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn forget_mark<C: ConnectionTrait>(conn: &C) -> Result<()> {
+    on_mark(conn, "RELEASE SAVEPOINT mark").await
+}
+
+/// Only where rows are locked one by one is there anything to give up.
+async fn on_mark<C: ConnectionTrait>(conn: &C, sql: &str) -> Result<()> {
+    if conn.get_database_backend() == DbBackend::Postgres {
+        conn.execute_unprepared(sql).await?;
+    }
+    Ok(())
+}
+
 /// Locks the rows that a SELECT reads against change, not against other readers.
 pub fn lock_shared<C: ConnectionTrait>(conn: &C) -> &'static str {
     match conn.get_database_backend() {

@@ -58,7 +58,7 @@ pub(crate) async fn receive_at(
     let Some(event) = stored.into_iter().next().flatten() else {
         return answered_before(&tx, &webhook).await;
     };
-    let user = users::find_or_create_by_address(engine, &tx, &webhook.from, webhook.profile_name.as_deref()).await?;
+    let user = users::hold_at_address(engine, &tx, &webhook.from, webhook.profile_name.as_deref()).await?;
     let channel = webhook.from.channel();
     if channel == Channel::Whatsapp {
         open_window(&tx, user, &webhook, at).await?;

@@ -114,8 +114,9 @@ pub async fn open(engine: &Engine, link: &str) -> Result<PreferenceView> {
 pub async fn save(engine: &Engine, link: &str, form: &PreferenceForm, client: &Client) -> Result<()> {
     let tx = engine.db.begin_urgent().await?;
     let key = LinkKey::load(engine, &tx).await?;
-    let user = person_of(&tx, &key, link).await?;
-    consents::lock_people(&tx, [user.id]).await?;
+    let named = person_of(&tx, &key, link).await?;
+    let held = consents::hold(&tx, named.id).await?;
+    let user = users::load(&tx, held).await?;
     check_form(engine, &tx, &key, user.id, &form.token).await?;
     let from = client.address.as_deref().unwrap_or("an unknown address");
     let said = |words: String| format!("chose on the preference page, from {from}: {words}");

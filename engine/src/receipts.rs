@@ -259,7 +259,10 @@ async fn merge_reports(engine: &Engine, tx: &Tx, reports: Vec<Report>) -> Result
     states::stop_waiting(tx, &adopted).await?;
     let retries = !again.is_empty();
     retries::store(engine, tx, &current, again).await?;
-    for report in moves.iter().filter(|m| m.error_code != 0) {
+    let mut failed: Vec<&Move> = moves.iter().filter(|m| m.error_code != 0).collect();
+    // In the order in which claims lock people.
+    failed.sort_by_key(|report| current[&report.key].user);
+    for report in failed {
         let channel = grouped[&report.key].first().map_or(Channel::Sms, |first| first.channel);
         consequences::apply(engine, tx, channel, current[&report.key].user, None, report.error_code).await?;
     }

@@ -37,7 +37,7 @@ struct Current {
 }
 
 /// Records a choice on a topic, in the caller's transaction, and says whether it changed anything. The entry must name a
-/// topic; as on channels, one that changes nothing is written only when it is the person's own act.
+/// topic; of someone who was merged into another it is that other's choice. As on channels, one that changes nothing is written only when it is the person's own act.
 ///
 /// # Errors
 /// [`Error::NotFound`] without such a person or topic, [`Error::Internal`] for an entry that is not a topic's.
@@ -45,9 +45,8 @@ pub async fn append<C: ConnectionTrait>(engine: &Engine, conn: &C, entry: Entry<
     let (Some(topic), Some(state)) = (entry.topic, state_of(entry.kind)) else {
         return Err(Error::internal("an entry on a channel is not a choice on a topic"));
     };
-    // The person's rows of `consents` exist from the start: locking them orders choices that come at the same time.
-    let sql = format!("SELECT channel AS value FROM consents WHERE user_id = $1 ORDER BY channel{}", db::lock(conn));
-    db::scalar::<String, _>(conn, &sql, values![entry.user.0]).await?.ok_or(Error::NotFound { what: "user" })?;
+    // The person's rows of `consents` exist from the start: holding them orders choices that come at the same time.
+    let entry = Entry { user: consents::hold(conn, entry.user).await?, ..entry };
     let topic_exists = db::scalar::<i32, _>(conn, "SELECT 1 AS value FROM topics WHERE id = $1", values![topic.0]);
     topic_exists.await?.ok_or(Error::NotFound { what: "topic" })?;
     let current: Option<Current> = db::one(

@@ -240,6 +240,26 @@ pub async fn find_or_create_by_address<C: ConnectionTrait>(
     Ok(id)
 }
 
+/// The same, and their standing is locked until the transaction ends.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub(crate) async fn hold_at_address<C: ConnectionTrait>(
+    engine: &Engine,
+    conn: &C,
+    address: &Address,
+    profile_name: Option<&str>,
+) -> Result<UserId> {
+    loop {
+        let found = find_or_create_by_address(engine, conn, address, profile_name).await?;
+        match consents::hold(conn, found).await {
+            // Gone since they were found: then nobody is known here.
+            Err(Error::NotFound { .. }) => {}
+            held => return held,
+        }
+    }
+}
+
 /// The address of a person on a channel: their number, or for WhatsApp their id there.
 pub fn address_of(user: &User, channel: Channel) -> Option<Address> {
     match (&user.phone, &user.whatsapp_id, channel) {

@@ -1,6 +1,6 @@
 //! Many entries at once, for imports: a few statements, whatever their number.
 
-use super::{Entry, Row, next_id};
+use super::{Entry, hold::Held, next_id};
 use crate::{
     Engine, Error, Result, cells,
     db::{self, Kind, Rows},
@@ -14,33 +14,22 @@ use domain::{
 };
 use sea_orm::ConnectionTrait;
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet, HashSet};
 use uuid::Uuid;
 
-/// Where one person stands while a batch is folded.
-struct Standing {
-    folded: Folded,
-    latest: Option<Uuid>,
-    touched: bool,
-    /// There is no row yet.
-    new: bool,
-}
-
 /// Records entries as [`super::append`] does, in their order, and answers for each the new state or why there is none.
-/// Newcomers are people whom this transaction made, and who have no rows yet: they get them here.
-///
-/// Whom nothing moves is not locked: what an import repeats would be as true a moment before whatever happens meanwhile.
-/// The rows of the others are locked in the order of their ids, so that two batches never wait for each other.
+/// `held` is what [`super::hold_many`] answered for these entries. Newcomers are people whom this transaction made, and who have
+/// no rows yet: they get them here.
 ///
 /// # Errors
 /// [`Error::NotFound`] if someone has no row, [`Error::Unavailable`].
 pub(crate) async fn append_many<C: ConnectionTrait>(
     engine: &Engine,
     conn: &C,
+    held: Held,
     entries: &[Entry<'_>],
     newcomers: &[UserId],
 ) -> Result<Vec<Result<Folded, Unmoved>>> {
-    let mut standings = standings(conn, entries, newcomers).await?;
+    let mut standings = held.with(newcomers);
     let now = engine.clock.now();
     let mut outcomes = Vec::with_capacity(entries.len());
     let mut events = Vec::new();
@@ -71,84 +60,6 @@ pub(crate) async fn append_many<C: ConnectionTrait>(
     begin_many(conn, new, now).await?;
     update(conn, touched, now).await?;
     Ok(outcomes)
-}
-
-/// Where everyone stands whom the entries are about; those whom they may move are locked.
-async fn standings<C: ConnectionTrait>(
-    conn: &C,
-    entries: &[Entry<'_>],
-    newcomers: &[UserId],
-) -> Result<BTreeMap<(UserId, Channel), Standing>> {
-    let new: HashSet<UserId> = newcomers.iter().copied().collect();
-    let known: Vec<&Entry<'_>> = entries.iter().filter(|entry| !new.contains(&entry.user)).collect();
-    let seen = standing_of(conn, known.iter().map(|entry| entry.user)).await?;
-    let moves = |entry: &&&Entry<'_>| {
-        let standing = seen.get(&(entry.user, entry.channel)).cloned().unwrap_or_default();
-        entry.source.is_own_act() || fold(standing, entry.kind, entry.source, entry.sender).is_ok()
-    };
-    let mut standings = lock(conn, known.iter().filter(moves).map(|entry| entry.user)).await?;
-    for (key, folded) in seen {
-        standings.entry(key).or_insert(Standing { folded, latest: None, touched: false, new: false });
-    }
-    for user in newcomers {
-        for channel in Channel::ALL {
-            let standing = Standing { folded: Folded::default(), latest: None, touched: false, new: true };
-            standings.insert((*user, *channel), standing);
-        }
-    }
-    Ok(standings)
-}
-
-/// The rows of `consents` of these people; `lock` is one of `db`'s or empty, and takes them in the order of their ids.
-async fn read<C: ConnectionTrait>(
-    conn: &C,
-    people: impl IntoIterator<Item = UserId>,
-    lock: &'static str,
-) -> Result<Vec<Row>> {
-    let people: BTreeSet<UserId> = people.into_iter().collect();
-    if people.is_empty() {
-        return Ok(Vec::new());
-    }
-    db::of_rows(conn, Rows::ids(people.iter().map(|user| user.0)), values![], |table| {
-        format!(
-            "SELECT user_id, channel, state, stops, event_id FROM consents
-             WHERE user_id IN (SELECT r.id FROM {table}) ORDER BY user_id, channel{lock}"
-        )
-    })
-    .await
-}
-
-/// Where people stand on each channel, to look at: nothing is locked.
-///
-/// # Errors
-/// [`Error::Unavailable`].
-pub(crate) async fn standing_of<C: ConnectionTrait>(
-    conn: &C,
-    people: impl IntoIterator<Item = UserId>,
-) -> Result<BTreeMap<(UserId, Channel), Folded>> {
-    let rows = read(conn, people, "").await?;
-    rows.into_iter().map(|row| Ok(((UserId(row.user_id), row.channel.parse()?), row.folded()?))).collect()
-}
-
-/// Locks people's standing until the transaction ends.
-///
-/// # Errors
-/// [`Error::Unavailable`].
-pub(crate) async fn lock_people<C: ConnectionTrait>(conn: &C, people: impl IntoIterator<Item = UserId>) -> Result<()> {
-    read(conn, people, db::lock(conn)).await.map(|_| ())
-}
-
-async fn lock<C: ConnectionTrait>(
-    conn: &C,
-    people: impl IntoIterator<Item = UserId>,
-) -> Result<BTreeMap<(UserId, Channel), Standing>> {
-    let rows = read(conn, people, db::lock(conn)).await?;
-    rows.into_iter()
-        .map(|row| {
-            let standing = Standing { folded: row.folded()?, latest: row.event_id, touched: false, new: false };
-            Ok(((UserId(row.user_id), row.channel.parse()?), standing))
-        })
-        .collect()
 }
 
 async fn insert<C: ConnectionTrait>(conn: &C, events: Vec<(Uuid, &Entry<'_>)>, at: DateTime<Utc>) -> Result<()> {

@@ -375,7 +375,10 @@ impl<'a> Writes<'a> {
         decisions::record(engine, tx, &self.decisions).await?;
         states::count_taken(engine, tx, &self.taken).await?;
         store_outcomes(engine, tx, self.outcomes).await?;
-        for (user, address, code) in &self.verdicts {
+        let mut verdicts = self.verdicts;
+        // In the order in which claims lock people.
+        verdicts.sort_by_key(|(user, ..)| *user);
+        for (user, address, code) in &verdicts {
             consequences::apply(engine, tx, self.context.channel, *user, Some(address), *code).await?;
         }
         let sql = |table: &str| format!("DELETE FROM claims WHERE id IN (SELECT id FROM {table})");

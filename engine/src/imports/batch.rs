@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     Engine, Error, Result, cells, consents,
-    consents::Entry,
+    consents::{Entry, Held},
     db::{self, Kind, Rows},
     entity::user,
     subscriptions, values,
@@ -117,9 +117,10 @@ impl Context<'_> {
         match self.mode {
             Mode::Check => self.foresee(conn, rows, &people, report).await?,
             Mode::Apply => {
-                self.hold(conn, &people).await?;
+                let said = self.said(&people);
+                let held = self.hold(conn, &people, &said).await?;
                 self.write_people(conn, &people).await?;
-                let raised = self.write_consents(conn, &people, report).await?;
+                let raised = self.write_consents(conn, &people, held, &said, report).await?;
                 self.write_marks(conn, &people, &raised).await?;
                 self.write_topics(conn, &people).await?;
             }
@@ -160,8 +161,12 @@ impl Context<'_> {
         for (column, texts) in [("phone", phones), ("whatsapp_id", ids)] {
             found.extend(stored::at_addresses(conn, column, texts).await?.into_iter().map(|row| (row.id, row)));
         }
-        let merged: Vec<Uuid> = found.values().filter_map(|row| row.merged_into).collect();
-        found.retain(|_, row| row.merged_into.is_none());
+        let mut earlier: HashMap<Uuid, Vec<String>> = HashMap::new();
+        for row in found.extract_if(.., |_, row| row.merged_into.is_some()).map(|(_, row)| row) {
+            let addresses = row.phone.into_iter().chain(row.whatsapp_id);
+            earlier.entry(row.merged_into.unwrap_or(row.id)).or_default().extend(addresses);
+        }
+        let merged = earlier.keys().copied().collect();
         found.extend(stored::by_id(conn, merged, "").await?.into_iter().map(|row| (row.id, row)));
         let found: Vec<user::Model> = found.into_values().collect();
         let touched = match self.mode {
@@ -173,7 +178,8 @@ impl Context<'_> {
             .map(|row| {
                 let id = row.id;
                 let Snapshot { phone, profile } = stored::snapshot(row)?;
-                Ok(Known { id, phone, profile, exists: true, touched: touched.contains(&id) })
+                let earlier = earlier.remove(&id).unwrap_or_default();
+                Ok(Known { id, phone, profile, earlier, exists: true, touched: touched.contains(&id) })
             })
             .collect::<Result<_>>()?;
         if self.mode == Mode::Check {
@@ -182,20 +188,23 @@ impl Context<'_> {
         Ok(known)
     }
 
-    /// Locks those whom the batch changes, in the order of their ids. They were read without a lock, because most of a file
-    /// that comes again changes nobody: if one of them is not as read, the batch is done again.
-    async fn hold<C: ConnectionTrait>(&self, conn: &C, people: &[Person]) -> Result<()> {
+    /// Locks those whom the batch changes, be it only their consent. They were read without a lock, because most of a file that
+    /// comes again changes nobody: if one of them is not as read, the batch is done again.
+    async fn hold<C: ConnectionTrait>(&self, conn: &C, people: &[Person], said: &[Said]) -> Result<Held> {
         let changes = |person: &&Person| person.known && (person.changed || !person.topics.is_empty());
-        let before: BTreeMap<Uuid, &Person> = people.iter().filter(changes).map(|person| (person.id, person)).collect();
-        let held = stored::by_id(conn, before.keys().copied().collect(), db::lock(conn)).await?;
+        let changed = people.iter().filter(changes).map(|person| UserId(person.id));
+        let entries: Vec<Entry<'_>> = said.iter().map(Said::entry).collect();
+        let held = consents::hold_many(conn, &entries, changed, &newcomers(people)).await?;
+        let before: HashMap<Uuid, &Person> = people.iter().map(|person| (person.id, person)).collect();
+        let rows = stored::by_id(conn, held.people().iter().map(|user| user.0).collect(), db::lock(conn)).await?;
         // One who is gone, or was merged into another, is not among them.
-        let mut as_read = held.len() == before.len();
-        for row in held {
+        let mut as_read = rows.len() == held.people().len();
+        for row in rows {
             let person = before.get(&row.id);
             let now = stored::snapshot(row)?;
             as_read &= person.is_some_and(|person| person.before.as_ref() == Some(&now));
         }
-        if as_read { Ok(()) } else { Err(changed_meanwhile()) }
+        if as_read { Ok(held) } else { Err(changed_meanwhile()) }
     }
 
     /// Whom earlier batches of this import had rows of.
@@ -271,18 +280,17 @@ impl Context<'_> {
         &self,
         conn: &C,
         people: &[Person],
+        held: Held,
+        said: &[Said],
         report: &mut ImportReport,
     ) -> Result<HashMap<Uuid, i16>> {
-        let said = self.said(people);
         let entries: Vec<Entry<'_>> = said.iter().map(Said::entry).collect();
-        let newcomers: Vec<UserId> =
-            people.iter().filter(|person| !person.known).map(|person| UserId(person.id)).collect();
-        let outcomes = match consents::append_many(self.engine, conn, &entries, &newcomers).await {
+        let outcomes = match consents::append_many(self.engine, conn, held, &entries, &newcomers(people)).await {
             // Erased since the look-up.
             Err(Error::NotFound { .. }) => return Err(changed_meanwhile()),
             outcomes => outcomes?,
         };
-        Ok(self.count_consents(&said, &outcomes, report))
+        Ok(self.count_consents(said, &outcomes, report))
     }
 
     /// What the file says of the consent of these people.
@@ -434,6 +442,11 @@ impl Said {
             evidence: &self.evidence,
         }
     }
+}
+
+/// Those whom the batch makes.
+fn newcomers(people: &[Person]) -> Vec<UserId> {
+    people.iter().filter(|person| !person.known).map(|person| UserId(person.id)).collect()
 }
 
 fn count(counts: &mut Vec<(Repair, i64)>, repair: Repair) {

@@ -63,6 +63,7 @@ impl Context<'_> {
                     id: self.engine.clock.new_id(),
                     phone: row.phone.clone(),
                     profile: Profile { whatsapp_id: row.profile.whatsapp_id.clone(), ..Profile::default() },
+                    earlier: Vec::new(),
                     exists: false,
                     touched: true,
                 });

@@ -15,6 +15,8 @@ pub struct Known {
     pub id: Uuid,
     pub phone: Option<Phone>,
     pub profile: Profile,
+    /// Addresses of people who were merged into this one, which the person is found by and does not have.
+    pub earlier: Vec<String>,
     /// Whether the database has the person; someone whom a check met before is only known to it.
     pub exists: bool,
     /// Whether an earlier batch of this import had a row of theirs.
@@ -97,14 +99,21 @@ pub struct People<'a> {
     people: Vec<Person>,
     by_phone: HashMap<String, usize>,
     by_whatsapp: HashMap<String, usize>,
+    by_earlier: HashMap<String, usize>,
 }
 
 impl<'a> People<'a> {
     /// Begins with those of the database who have an address of the batch.
     pub fn new(known: Vec<Known>, policies: &'a Policies) -> Self {
-        let mut people = Self { policies, people: Vec::new(), by_phone: HashMap::new(), by_whatsapp: HashMap::new() };
+        let mut people = Self {
+            policies,
+            people: Vec::new(),
+            by_phone: HashMap::new(),
+            by_whatsapp: HashMap::new(),
+            by_earlier: HashMap::new(),
+        };
         for person in known {
-            people.add(Person {
+            let at = people.add(Person {
                 id: person.id,
                 before: person
                     .exists
@@ -119,14 +128,19 @@ impl<'a> People<'a> {
                 consent_whatsapp: None,
                 topics: Vec::new(),
             });
+            people.by_earlier.extend(person.earlier.into_iter().map(|address| (address, at)));
         }
         people
     }
 
+    fn at(&self, own: &HashMap<String, usize>, address: &str) -> Option<usize> {
+        own.get(address).or_else(|| self.by_earlier.get(address)).copied()
+    }
+
     /// Joins a row. Later cells overwrite earlier ones and empty ones leave them; of contradicting consents "no" stays.
     pub fn join(&mut self, line: u64, row: CleanRow, new_id: impl FnOnce() -> Uuid) -> Joined {
-        let by_phone = row.phone.as_ref().and_then(|phone| self.by_phone.get(phone.as_str()).copied());
-        let by_whatsapp = row.profile.whatsapp_id.as_ref().and_then(|id| self.by_whatsapp.get(id).copied());
+        let by_phone = row.phone.as_ref().and_then(|phone| self.at(&self.by_phone, phone.as_str()));
+        let by_whatsapp = row.profile.whatsapp_id.as_ref().and_then(|id| self.at(&self.by_whatsapp, id));
         let found = match (by_phone, by_whatsapp) {
             (Some(phone), Some(whatsapp)) if phone != whatsapp => {
                 return refuse("the number and the WhatsApp id belong to two different people");
@@ -158,11 +172,14 @@ impl<'a> People<'a> {
         if first { Joined::First } else { Joined::Duplicate }
     }
 
-    fn update(&mut self, at: usize, line: u64, row: CleanRow) {
+    fn update(&mut self, at: usize, line: u64, mut row: CleanRow) {
         let person = &mut self.people[at];
         if person.line == 0 {
             person.line = line;
         }
+        // An earlier address stays with the row that was merged: it names the person, and is not theirs to take.
+        row.phone = row.phone.filter(|phone| !self.by_earlier.contains_key(phone.as_str()));
+        row.profile.whatsapp_id = row.profile.whatsapp_id.filter(|id| !self.by_earlier.contains_key(id));
         if let (None, Some(phone)) = (&person.phone, row.phone) {
             self.by_phone.insert(phone.to_string(), at);
             person.phone = Some(phone);
@@ -247,7 +264,7 @@ mod tests {
 
     fn ann(touched: bool) -> Known {
         let profile = Profile { name: Some("Ann".into()), whatsapp_id: Some("DE.1".into()), ..Profile::default() };
-        Known { id: Uuid::from_u128(1), phone: Some(phone(1)), profile, exists: true, touched }
+        Known { id: Uuid::from_u128(1), phone: Some(phone(1)), profile, earlier: Vec::new(), exists: true, touched }
     }
 
     fn run(known: Vec<Known>, rows: Vec<CleanRow>) -> (String, Vec<Person>) {
@@ -290,6 +307,24 @@ mod tests {
             assert_eq!((people[0].known, people[0].changed), (true, changed), "{number:?} {whatsapp:?} {name}");
         }
         assert_eq!(run(vec![ann(true)], vec![row(Some(1), None, "Ann")]).0, "d");
+    }
+
+    #[test]
+    fn who_was_merged_is_found_by_what_they_had_and_keeps_what_they_have() {
+        let known = || Known { earlier: vec![phone(7).to_string(), "DE.7".into()], ..ann(false) };
+        for (number, whatsapp, words) in [
+            (Some(7), None, "f"),
+            (None, Some("DE.7"), "f"),
+            (Some(7), Some("DE.7"), "f"),
+            (Some(1), Some("DE.7"), "f"),
+            (Some(7), Some("DE.1"), "f"),
+            (Some(8), Some("DE.7"), "r"),
+        ] {
+            let (found, people) = run(vec![known()], vec![row(number, whatsapp, "Ann")]);
+            assert_eq!(found, words, "{number:?} {whatsapp:?}");
+            let unchanged = people.iter().all(|person| !person.changed && person.phone == Some(phone(1)));
+            assert!(unchanged, "{number:?} {whatsapp:?}: {people:?}");
+        }
     }
 
     #[test]

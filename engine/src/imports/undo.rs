@@ -27,7 +27,7 @@ use domain::{
     ids::{ImportId, UserId},
     import::{ImportReport, ImportStatus, ImportView},
     operator::Operation,
-    phone::Channel,
+    phone::{Channel, Phone},
 };
 use sea_orm::FromQueryResult;
 use serde_json::{Map, Value, json};
@@ -75,6 +75,7 @@ struct Mark {
 struct Progress {
     undo_cursor: Option<Uuid>,
     rows_done: i64,
+    report: Value,
 }
 
 /// Goes on with an undoing, from the last committed batch.
@@ -82,13 +83,12 @@ struct Progress {
 /// # Errors
 /// [`Error::Unavailable`].
 pub(super) async fn run(engine: &Engine, import: &ImportRecord) -> Result<()> {
-    let mut report = import.report.clone();
     loop {
         let tx = engine.db.begin_bulk().await?;
-        let sql =
-            format!("SELECT undo_cursor, rows_done FROM imports WHERE id = $1 AND status = 'undoing'{}", db::lock(&tx));
-        let progress: Option<Progress> = db::one(&tx, &sql, values![import.id]).await?;
+        let sql = "SELECT undo_cursor, rows_done, report FROM imports WHERE id = $1 AND status = 'undoing'";
+        let progress: Option<Progress> = db::one(&tx, sql, values![import.id]).await?;
         let Some(progress) = progress else { return Ok(()) };
+        let mut report: ImportReport = serde_json::from_value(progress.report)?;
         let marks: Vec<Mark> = db::all(
             &tx,
             "SELECT user_id, effect, before, after, raised FROM import_rows WHERE import_id = $1 AND user_id > $2
@@ -101,14 +101,18 @@ pub(super) async fn run(engine: &Engine, import: &ImportRecord) -> Result<()> {
         };
         take_back(engine, &tx, import, &marks, &mut report).await?;
         let done = progress.rows_done + i64::try_from(marks.len()).map_err(Error::internal)?;
-        db::exec(
+        let updated = db::exec(
             &tx,
-            "UPDATE imports SET undo_cursor = $2, rows_done = $3, report = $4 WHERE id = $1",
-            values![import.id, last, done, serde_json::to_value(&report)?],
+            "UPDATE imports SET undo_cursor = $2, rows_done = $3, report = $4
+             WHERE id = $1 AND status = 'undoing' AND rows_done = $5",
+            values![import.id, last, done, serde_json::to_value(&report)?, progress.rows_done],
         )
         .await?;
-        tx.commit().await?;
-        engine.live.changed("imports");
+        // Another worker that took these people has counted them.
+        if updated > 0 {
+            tx.commit().await?;
+            engine.live.changed("imports");
+        }
     }
 }
 
@@ -200,15 +204,38 @@ async fn restore(engine: &Engine, tx: &Tx, marks: &[Mark]) -> Result<usize> {
         let is = stored::snapshot(row)?;
         let mut back = put_back(&is, before, after);
         back.profile.attributes = fitting(&declared, back.profile.attributes);
-        // Without an address nobody is left to speak of.
-        if back == is || back.phone.is_none() && back.profile.whatsapp_id.is_none() {
-            continue;
-        }
-        put.push((id, back));
+        put.push((id, is, back));
     }
-    let written = put.iter().map(|(id, back)| Written { id: *id, phone: back.phone.as_ref(), profile: &back.profile });
+    keep_taken(tx, &mut put).await?;
+    // Without an address nobody is left to speak of.
+    put.retain(|(_, is, back)| back != is && (back.phone.is_some() || back.profile.whatsapp_id.is_some()));
+    let written =
+        put.iter().map(|(id, _, back)| Written { id: *id, phone: back.phone.as_ref(), profile: &back.profile });
     stored::update(tx, written.collect(), engine.clock.now()).await?;
     Ok(put.len())
+}
+
+/// Leaves people the address that they have where their earlier one is somebody else's now.
+async fn keep_taken(tx: &Tx, put: &mut [(Uuid, Snapshot, Snapshot)]) -> Result<()> {
+    let phones = put.iter().filter(|(_, is, back)| is.phone != back.phone);
+    let phones = phones.filter_map(|(_, _, back)| back.phone.as_ref().map(Phone::as_str)).collect();
+    let ids = put.iter().filter(|(_, is, back)| is.profile.whatsapp_id != back.profile.whatsapp_id);
+    let ids = ids.filter_map(|(_, _, back)| back.profile.whatsapp_id.as_deref()).collect();
+    let taken: HashSet<String> = {
+        let by_phone = stored::at_addresses(tx, "phone", phones).await?.into_iter().filter_map(|row| row.phone);
+        let by_id = stored::at_addresses(tx, "whatsapp_id", ids).await?.into_iter().filter_map(|row| row.whatsapp_id);
+        by_phone.chain(by_id).collect()
+    };
+    for (_, is, back) in put {
+        if is.phone != back.phone && back.phone.as_ref().is_some_and(|phone| taken.contains(phone.as_str())) {
+            back.phone.clone_from(&is.phone);
+        }
+        let (held, wanted) = (&is.profile.whatsapp_id, &mut back.profile.whatsapp_id);
+        if held != wanted && wanted.as_ref().is_some_and(|id| taken.contains(id)) {
+            wanted.clone_from(held);
+        }
+    }
+    Ok(())
 }
 
 /// Values as they may be now: what was declared since the import holds one kind, and an older value that cannot be brought to
@@ -292,7 +319,8 @@ async fn withdraw(engine: &Engine, tx: &Tx, import: &ImportRecord, marks: &[Mark
             });
         }
     }
-    consents::append_many(engine, tx, &entries, &[]).await?;
+    let held = consents::hold_many(tx, &entries, [], &[]).await?;
+    consents::append_many(engine, tx, held, &entries, &[]).await?;
     Ok(())
 }
 

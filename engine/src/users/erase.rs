@@ -37,7 +37,7 @@ pub async fn remove(engine: &Engine, actor: &Actor, id: UserId, after: After) ->
     let rows: Vec<Row> = db::all(
         &tx,
         &format!(
-            "SELECT id, phone, whatsapp_id, merged_into FROM users WHERE id = $1 OR merged_into = $1{}",
+            "SELECT id, phone, whatsapp_id, merged_into FROM users WHERE id = $1 OR merged_into = $1 ORDER BY id{}",
             db::lock(&tx)
         ),
         values![id.0],

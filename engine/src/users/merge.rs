@@ -22,7 +22,7 @@ use domain::{
 };
 use sea_orm::FromQueryResult;
 use serde_json::json;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 /// Makes `from` and `into` one person, who goes on as `into`: gaps in what is known are filled, an address that `into`
@@ -37,10 +37,15 @@ pub async fn merge(engine: &Engine, actor: &Actor, from: UserId, into: UserId) -
         return Err(Error::conflict("nobody is merged with themselves"));
     }
     let tx = engine.db.begin().await?;
-    // In the order in which claims and STOPs lock.
     consents::lock_people(&tx, [from, into]).await?;
-    let (left, kept) = (unmerged(&tx, from).await?, unmerged(&tx, into).await?);
-    let moved = join(engine, &tx, &left, &kept).await?;
+    let mut both = BTreeMap::new();
+    for id in BTreeSet::from([from, into]) {
+        both.insert(id, unmerged(&tx, id).await?);
+    }
+    let (Some(left), Some(kept)) = (both.get(&from), both.get(&into)) else {
+        return Err(Error::internal("both rows were read"));
+    };
+    let moved = join(engine, &tx, left, kept).await?;
     let states = consents::standing_of(&tx, [from, into]).await?;
     join_consents(engine, &tx, from, into, &states, moved).await?;
     join_choices(engine, &tx, from, into).await?;

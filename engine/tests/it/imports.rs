@@ -325,6 +325,33 @@ both! {
         assert!(matches!(again, Err(Error::Conflict { .. })));
     }
 
+    async fn undoing_leaves_an_address_to_whoever_has_it_now(env: TestEnv) {
+        import(&env, "phone,whatsapp_id,name\n+12025550140,DE.1111111111111111,Ann\n", |_| {}).await;
+        let moved = "phone,whatsapp_id,name\n+12025550140,DE.2222222222222222,Anna\n";
+        let done = import(&env, moved, |_| {}).await;
+        assert_eq!(done.report.updated, 1);
+        import(&env, "whatsapp_id,name\nDE.1111111111111111,Bo\n", |_| {}).await;
+        imports::undo(&env.engine, &env.admin, done.id).await.unwrap();
+        env.run_jobs().await;
+        let undone = imports::get(&env.engine, &env.admin, done.id).await.unwrap();
+        assert_eq!((undone.status, undone.report.undone), (ImportStatus::Undone, (0, 1)));
+        let people = everyone(&env).await;
+        let known: Vec<_> = people.iter().map(|user| (user.name.as_deref(), user.whatsapp_id.as_deref())).collect();
+        assert_eq!(known, [(Some("Bo"), Some("DE.1111111111111111")), (Some("Ann"), Some("DE.2222222222222222"))]);
+    }
+
+    async fn who_was_merged_is_whoever_they_became(env: TestEnv) {
+        let ann = env.user("+12025550140").opted_in(Channel::Sms).create().await;
+        let bo = env.user("+12025550141").opted_in(Channel::Sms).create().await;
+        users::merge(&env.engine, &env.admin, ann.id, bo.id).await.unwrap();
+        let file = "phone,name,sms consent\n+12025550140,Bo Lee,no\n+12025550141,Bo Lee,\n";
+        let done = import(&env, file, |_| {}).await;
+        assert_eq!(counts(&done.report), [2, 0, 1, 0, 1, 0]);
+        let people = everyone(&env).await;
+        assert_eq!((people.len(), people[0].name.as_deref()), (1, Some("Bo Lee")));
+        assert_eq!(people[0].consents[0].state, ConsentState::OptedOut);
+    }
+
     async fn an_upload_that_nobody_applies_goes_away(env: TestEnv) {
         let uploaded = upload(&env, b"phone\n+12025550141\n").await.unwrap();
         env.advance(std::time::Duration::from_secs(8 * 24 * 3_600));

@@ -17,6 +17,7 @@ mod health;
 mod imports;
 mod inbound;
 mod inbox;
+mod interleavings;
 mod messages;
 mod migrations;
 mod overview;
