@@ -37,18 +37,19 @@ async fn open(url: &str, connections: u32, pools: Pools, statement_ms: Option<u3
         .test_before_acquire(false)
         .record_stmt_in_spans(false)
         .sqlx_logging(false);
+    // It takes longer to compile a statement than to answer it; and [`PIN_PLANS`] makes every scan of a small table look so dear
+    // that it would be compiled.
+    let mut settings = vec![("jit", "off".to_owned())];
     if let Some(statement_ms) = statement_ms {
-        let settings = [
+        settings.extend([
             ("statement_timeout", statement_ms.to_string()),
             // How best to find people depends on what is asked for: one plan for every value would be wrong for most.
             ("plan_cache_mode", "force_custom_plan".to_owned()),
             // Those who agreed are millions where everyone is; few such statements run at once.
             ("work_mem", "32MB".to_owned()),
-            // It takes longer to compile such a statement than to answer it.
-            ("jit", "off".to_owned()),
-        ];
-        options.map_sqlx_postgres_opts(move |options| options.options(settings.clone()));
+        ]);
     }
+    options.map_sqlx_postgres_opts(move |options| options.options(settings.clone()));
     Ok(Database::connect(options).await?)
 }
 
