@@ -10,7 +10,7 @@ use std::{fmt, str::FromStr};
 #[cfg(feature = "server")]
 mod metadata;
 #[cfg(feature = "server")]
-pub use metadata::{normalise, number_kind, region};
+pub use metadata::{national_digits, normalise, number_kind, region};
 
 /// The fewest digits of a number, country code included.
 pub const MIN_DIGITS: usize = 7;

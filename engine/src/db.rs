@@ -312,6 +312,14 @@ pub fn contains<C: ConnectionTrait>(conn: &C, text: &str, parameter: usize) -> S
     }
 }
 
+/// A text in which the digits of each number stand together, whatever a file writes between them.
+pub fn digits<C: ConnectionTrait>(conn: &C, text: &str) -> String {
+    match conn.get_database_backend() {
+        DbBackend::Postgres => postgres::digits(text),
+        _ => sqlite::digits(text),
+    }
+}
+
 /// A row as a JSON object of these columns; ids as text, JSON columns as what they hold.
 pub fn json_object<C: ConnectionTrait>(conn: &C, alias: &str, columns: &[&str]) -> String {
     match conn.get_database_backend() {

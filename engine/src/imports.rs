@@ -15,6 +15,7 @@ mod rejects;
 mod rows;
 mod run;
 mod stored;
+mod strict_json;
 mod undo;
 mod upload;
 

@@ -130,6 +130,10 @@ pub struct ImportReport {
     pub offers: Vec<Offer>,
     /// Some of the changes, to look at.
     pub changes: Vec<Change>,
+    /// Rows that go in and hold characters that cannot be read, in columns that are not imported.
+    pub damaged: i64,
+    /// The first of them, as [`Change::line`] counts.
+    pub damaged_rows: Vec<u64>,
     /// How good the list is.
     pub quality: Quality,
     /// Runs of numbers that follow one another.
@@ -165,7 +169,7 @@ pub struct Offer {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Change {
-    /// The line of the file.
+    /// The line of the file; of JSON, the number of the object.
     pub line: u64,
     /// Whether the person is new.
     pub created: bool,

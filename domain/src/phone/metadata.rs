@@ -53,6 +53,15 @@ pub fn normalise(input: &str, default_region: Option<&str>) -> Result<Phone, Pho
     Phone::parse_e164(&number.format_as(PhoneNumberFormat::E164))
 }
 
+/// The digits of a number that everyone writes, be it with the country code or without: those after it, and after zeros that
+/// only some write.
+pub fn national_digits(phone: &Phone) -> String {
+    match PHONE_NUMBER_UTIL.parse(phone.as_str(), None) {
+        Ok(number) => number.national_number.to_string(),
+        Err(_) => phone.digits().to_owned(),
+    }
+}
+
 /// The number read as one whose `+` was lost, if it begins with its default country's own code and is valid so.
 fn with_bare_country_code(text: &str, region: Option<Region>) -> Option<PhoneNumber> {
     let code = PHONE_NUMBER_UTIL.get_country_code_for_region(region?)?.to_string();

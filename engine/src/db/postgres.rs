@@ -53,6 +53,11 @@ async fn open(url: &str, connections: u32, pools: Pools, statement_ms: Option<u3
     Ok(Database::connect(options).await?)
 }
 
+/// See [`super::digits`].
+pub fn digits(text: &str) -> String {
+    format!("regexp_replace({text}, '[^0-9]', '', 'g')")
+}
+
 /// See [`super::json_object`].
 pub fn json_object(alias: &str, columns: &[&str]) -> String {
     let pairs: Vec<String> = columns.iter().map(|column| format!("'{column}', {alias}.{column}")).collect();

@@ -81,6 +81,11 @@ pub fn immediate() -> TransactionOptions {
     }
 }
 
+/// See [`super::digits`]. It takes off what is written between the digits of numbers, and leaves the rest.
+pub fn digits(text: &str) -> String {
+    " -()./+\u{a0}".chars().fold(text.to_owned(), |text, c| format!("replace({text}, '{c}', '')"))
+}
+
 /// See [`super::json_object`].
 pub fn json_object(alias: &str, columns: &[&str]) -> String {
     let pairs: Vec<String> = columns

@@ -47,6 +47,8 @@ pub struct Findings {
     pub mobile: Option<bool>,
     /// A repair that would save the row.
     pub offer: Option<(Repair, String, String)>,
+    /// Whether a row that goes in holds what cannot be read, in a column that is not imported.
+    pub damaged: bool,
 }
 
 /// Whether rows are only judged, or go in.
@@ -382,6 +384,7 @@ impl Context<'_> {
             let raw = kept(&row.raw);
             for (part, error) in errors.into_iter().enumerate() {
                 let field = error.column.map(|column| self.column(column));
+                let error = RowError { message: kept(&error.message), ..error };
                 let part = i64::try_from(part).unwrap_or(i64::MAX);
                 rows.push((i64::try_from(row.line).unwrap_or(i64::MAX), part, error, field, raw.clone()));
             }
@@ -466,8 +469,9 @@ struct Touched {
     user_id: Uuid,
 }
 
-/// The part of a refused row that is kept: its beginning, without NUL, which PostgreSQL's text cannot hold.
-fn kept(raw: &str) -> String {
+/// The part of a refused row, or of what is said of it, that is kept: its beginning, without NUL, which PostgreSQL's text cannot
+/// hold.
+pub(super) fn kept(raw: &str) -> String {
     let mut end = raw.len().min(RAW_MAX_BYTES);
     while !raw.is_char_boundary(end) {
         end -= 1;

@@ -1,7 +1,7 @@
 //! The check of a file: every row judged as it would go in, and nothing written but the report.
 
 use super::{
-    batch::{Context, Row},
+    batch::{Context, Row, kept},
     people::{Known, Person, Snapshot},
 };
 use crate::{
@@ -22,6 +22,8 @@ use uuid::Uuid;
 
 /// How many changes of each kind a report shows.
 const CHANGES_SHOWN: usize = 10;
+/// How many damaged rows a report names.
+const DAMAGED_SHOWN: usize = 10;
 
 #[derive(FromQueryResult)]
 struct Address {
@@ -103,7 +105,13 @@ impl Context<'_> {
 
     fn note_findings(&self, rows: &[Row], report: &mut ImportReport) {
         let mut missing: BTreeMap<usize, i64> = BTreeMap::new();
-        for findings in rows.iter().filter_map(|row| row.findings.as_ref()) {
+        for (row, findings) in rows.iter().filter_map(|row| Some((row, row.findings.as_ref()?))) {
+            if findings.damaged {
+                report.damaged += 1;
+                if report.damaged_rows.len() < DAMAGED_SHOWN {
+                    report.damaged_rows.push(row.line);
+                }
+            }
             for column in &findings.missing {
                 *missing.entry(*column).or_default() += 1;
             }
@@ -164,7 +172,7 @@ fn addresses<'a>(phone: Option<&'a Phone>, profile: &'a Profile) -> impl Iterato
 fn note_offer(offers: &mut Vec<Offer>, repair: Repair, before: &str, after: &str) {
     match offers.iter_mut().find(|offer| offer.repair == repair) {
         Some(offer) => offer.rows += 1,
-        None => offers.push(Offer { repair, rows: 1, before: before.to_owned(), after: after.to_owned() }),
+        None => offers.push(Offer { repair, rows: 1, before: kept(before), after: kept(after) }),
     }
 }
 

@@ -8,12 +8,16 @@ use super::{
     lines::{Line, Lines},
     rows::{Broken, RawRow},
 };
+use domain::import::MAX_COLUMNS;
 use std::io::{self, BufRead};
 
 /// The longest record, in bytes.
 pub const ROW_MAX_BYTES: usize = 1024 * 1024;
 /// How many lines one record may span.
-const ROW_MAX_LINES: usize = 200;
+pub const ROW_MAX_LINES: usize = 200;
+/// How many cells a record is split into. A row of a megabyte of commas is not worth a million cells: what is in those beyond all
+/// columns is one cell, which says whether there is anything.
+const CELLS_MAX: usize = MAX_COLUMNS + 2;
 
 /// Splits one record, piece by piece.
 struct Splitter {
@@ -48,6 +52,7 @@ impl Splitter {
                 (State::Quoted, _) => self.push(c, State::Quoted),
                 (State::Start, '"') => State::Quoted,
                 (State::Quote, '"') => self.push(c, State::Quoted),
+                (_, c) if c == delimiter && self.cells.len() + 1 == CELLS_MAX => State::Start,
                 (_, c) if c == delimiter => {
                     self.cells.push(std::mem::take(&mut self.cell));
                     State::Start
@@ -185,6 +190,16 @@ mod tests {
         let found = rows(&text);
         assert_eq!(found[0].1, Err(Broken::TooLong));
         assert_eq!(found[1], (2, Ok(vec!["1".to_owned(), "2".to_owned()])));
+    }
+
+    #[test]
+    fn what_is_beyond_all_columns_is_one_cell() {
+        let row = |text: &str| rows(text).remove(0).1.unwrap();
+        let wide = row(&format!("a{},b,c", ",".repeat(100_000)));
+        assert_eq!((wide.len(), wide[0].as_str(), wide[CELLS_MAX - 1].as_str()), (CELLS_MAX, "a", "bc"));
+        let blank = row(&format!("a{}", ",".repeat(100_000)));
+        assert!(blank[1..].iter().all(String::is_empty));
+        assert_eq!(row(&format!("a{}", ",".repeat(CELLS_MAX - 1))).len(), CELLS_MAX);
     }
 
     proptest! {

@@ -2,7 +2,7 @@
 
 use super::{
     csv_rows::{CsvRows, split},
-    json_rows::{JsonRows, cell, flatten},
+    json_rows::{JsonRows, RawObject, cell, flatten},
     lines::Lines,
     rows::{self, Failure, Rows},
 };
@@ -21,6 +21,8 @@ use std::{
 const SAMPLE_ROWS: usize = 10;
 /// How many rows are looked at for columns and their content.
 const LOOK_ROWS: usize = 1_000;
+/// How much text of rows is looked at, in bytes: a few rows may be enormous.
+const LOOK_BYTES: usize = 4 * 1024 * 1024;
 /// How much of a cell is shown, in characters.
 const SAMPLE_CELL_CHARS: usize = 100;
 /// How much of a file is read to find its encoding, in bytes.
@@ -87,6 +89,12 @@ const FOREIGN: &[(&[u8], &str)] = &[
     (b"%PDF", "a PDF document"),
     (b"\x89PNG", "a picture"),
     (b"\xff\xd8\xff", "a picture"),
+    (b"GIF8", "a picture"),
+    (b"RIFF", "a picture, sound or film"),
+    (b"II*\0", "a picture"),
+    (b"MM\0*", "a picture"),
+    (b"\x7fELF", "a program"),
+    (b"MZ\x90", "a program"),
     (b"SQLite format 3", "a database"),
 ];
 
@@ -96,7 +104,9 @@ pub fn refuse_foreign(head: &[u8]) -> Result<(), String> {
         return Err(format!("this file is {what}; export the list as CSV or JSON and upload that"));
     }
     let head = &head[..head.len().min(SNIFF_BYTES)];
-    if head.contains(&0) && utf16(head).is_none() {
+    // A few such bytes are damage, which is reported by its line; text does not consist of them.
+    let is_control = |byte: &&u8| **byte < b' ' && !matches!(**byte, b'\t' | b'\n' | b'\r');
+    if head.iter().filter(is_control).count() * 20 > head.len() && utf16(head).is_none() {
         return Err("this file is not text; export the list as CSV or JSON and upload that".to_owned());
     }
     Ok(())
@@ -150,10 +160,12 @@ pub fn inspect(path: &Path) -> Result<Inspected, Failure> {
     let line = header.line;
     info.columns = header.cells.map_err(|why| Failure(format!("line {line}, the header: {why}")))?;
     let mut data = Rows::new(text(&info)?, &info)?;
-    let mut look = Vec::new();
+    let (mut look, mut bytes) = (Vec::new(), 0);
     while look.len() < LOOK_ROWS
+        && bytes < LOOK_BYTES
         && let Some(row) = data.next_row()?
     {
+        bytes += row.raw.len();
         look.extend(row.cells);
     }
     finish(info, look)
@@ -161,7 +173,7 @@ pub fn inspect(path: &Path) -> Result<Inspected, Failure> {
 
 fn finish(mut info: FileInfo, look: Vec<Vec<String>>) -> Result<Inspected, Failure> {
     if info.columns.len() > MAX_COLUMNS {
-        return Err(Failure(format!("the file has {} columns, and {MAX_COLUMNS} are allowed", info.columns.len())));
+        return Err(Failure(format!("the file has more than {MAX_COLUMNS} columns")));
     }
     if info.columns.iter().any(|name| name.contains('\0')) {
         return Err(Failure("the header holds NUL characters; is this a text file?".to_owned()));
@@ -181,17 +193,19 @@ fn shown(cell: &str) -> String {
 /// The keys of the first objects, each object's in alphabetical order, and those objects as rows.
 fn look_at_json(mut objects: JsonRows<rows::Input>) -> Result<(Vec<String>, Vec<Vec<String>>), Failure> {
     let mut columns: Vec<String> = Vec::new();
-    let mut seen = Vec::new();
-    while seen.len() < LOOK_ROWS {
+    let (mut seen, mut bytes) = (Vec::new(), 0);
+    while seen.len() < LOOK_ROWS && bytes < LOOK_BYTES {
         let object = match objects.next_object() {
-            Ok(Some((_, _, object))) => object,
+            Ok(Some(RawObject { raw, object, .. })) => {
+                bytes += raw.len();
+                object
+            }
             Ok(None) => break,
             // A fault further down ends the import where it stands, with its line; a file that begins with one is refused.
             Err(failure) if seen.is_empty() => return Err(failure),
             Err(_) => break,
         };
-        let Ok(object) = object else { continue };
-        let flat = flatten(object);
+        let Ok(flat) = object.and_then(flatten) else { continue };
         for (key, _) in &flat {
             if !columns.contains(key) && columns.len() <= MAX_COLUMNS {
                 columns.push(key.clone());

@@ -1,24 +1,47 @@
 //! Objects of a JSON file: an array of them, one a line, or one after another.
 //!
 //! A scanner finds where each object ends, by its braces and quotes, and serde_json reads it alone: memory is bounded by
-//! one object, and one with a fault inside costs no other. A fault between objects, or an object without an end, ends the
-//! file, since nothing tells where the next one begins.
+//! one object, and one with a fault inside costs no other. An object without an end is given up where a following line begins
+//! with a brace: there the next one begins. A fault between objects, or one behind which no line begins so, ends the file.
 
-use super::rows::{Broken, Failure, RawRow};
+use super::{
+    csv_rows::ROW_MAX_LINES,
+    rows::{Broken, Failure, RawRow},
+    strict_json::Strict,
+};
 use serde_json::{Map, Value};
-use std::io::{self, BufRead};
+use std::{
+    collections::HashSet,
+    io::{self, BufRead},
+};
 
 /// The longest object, in bytes.
 pub const OBJECT_MAX_BYTES: usize = 1024 * 1024;
 /// How deep objects and arrays may be nested. A person is flat; this bounds what a hostile file can make us hold.
 const DEPTH_MAX: usize = 64;
 
-/// A number, a text, and the object that it is.
-pub type RawObject = (u64, String, Result<Map<String, Value>, Broken>);
+/// An object as it stands in the file.
+pub struct RawObject {
+    /// Its number, from 1.
+    pub number: u64,
+    /// The text.
+    pub raw: String,
+    /// What the text is.
+    pub object: Result<Map<String, Value>, Broken>,
+}
+
+/// An object as far as it was read, where a line within it begins with a brace, and why it was given up, if it was.
+struct Nested {
+    raw: Vec<u8>,
+    next: Option<usize>,
+    unended: Option<String>,
+}
 
 /// The objects of a file.
 pub struct JsonRows<R> {
     input: R,
+    /// What was read ahead and given back, last byte first.
+    waiting: Vec<u8>,
     line: u64,
     row: u64,
     /// Whether an array was opened, and closed.
@@ -28,23 +51,33 @@ pub struct JsonRows<R> {
 impl<R: BufRead> JsonRows<R> {
     /// Reads objects.
     pub fn new(input: R) -> Self {
-        Self { input, line: 1, row: 0, array: None }
+        Self { input, waiting: Vec::new(), line: 1, row: 0, array: None }
     }
 
-    /// The next object, numbered from 1; `None` at the end. Its cells are filled in by [`cells`].
+    /// The next object; `None` at the end. Its cells are filled in by [`row`].
     ///
     /// # Errors
     /// [`Failure`] where the file cannot be read on.
     pub fn next_object(&mut self) -> Result<Option<RawObject>, Failure> {
         let Some(first) = self.between()? else { return Ok(None) };
         self.row += 1;
-        let raw = if first == b'{' || first == b'[' { self.nested(first)? } else { self.plain(first)? };
-        let object = match serde_json::from_slice::<Value>(&raw) {
-            Ok(Value::Object(object)) => Ok(object),
-            Ok(_) => Err(Broken::NotAnObject),
-            Err(error) => Err(Broken::Json(error.to_string())),
+        let began = self.line;
+        let Nested { mut raw, next, unended } = match first {
+            b'{' | b'[' => self.nested(first)?,
+            first => Nested { raw: self.plain(first)?, next: None, unended: None },
         };
-        Ok(Some((self.row, String::from_utf8_lossy(&raw).into_owned(), object)))
+        let object = match (unended, serde_json::from_slice(&raw)) {
+            (Some(why), _) => Err(Broken::Json(format!("the object of line {began} {why}"))),
+            (None, Ok(Strict(Value::Object(object)))) => Ok(object),
+            (None, Ok(_)) => Err(Broken::NotAnObject(began)),
+            (None, Err(error)) => Err(Broken::Json(in_file(&error, began))),
+        };
+        if let (true, Some(next)) = (object.is_err(), next) {
+            let ahead = raw.split_off(next);
+            self.line -= ahead.iter().filter(|byte| **byte == b'\n').count() as u64;
+            self.waiting.extend(ahead.into_iter().rev());
+        }
+        Ok(Some(RawObject { number: self.row, raw: String::from_utf8_lossy(&raw).into_owned(), object }))
     }
 
     /// Passes over what stands between two values, and takes the first byte of the next.
@@ -64,17 +97,30 @@ impl<R: BufRead> JsonRows<R> {
         if self.array == Some(true) { Err(self.failure("the list is not closed")) } else { Ok(None) }
     }
 
-    fn nested(&mut self, first: u8) -> Result<Vec<u8>, Failure> {
+    /// An object up to its end, or up to where it was given up; without a place to go on from, the file ends there.
+    fn nested(&mut self, first: u8) -> Result<Nested, Failure> {
         let began = self.line;
         let mut raw = vec![first];
         let (mut depth, mut in_text, mut escaped) = (1_usize, false, false);
+        let mut next = None;
+        let give_up = |raw, next: Option<usize>, why: String| match next {
+            Some(_) => Ok(Nested { raw, next, unended: Some(why) }),
+            None => Err(Failure(format!("line {began}: an object begins here and {why}"))),
+        };
         while depth > 0 {
             let Some(byte) = self.byte()? else {
-                return Err(Failure(format!("line {began}: an object begins here and does not end")));
+                return give_up(raw, next, "does not end".to_owned());
             };
+            if byte == b'{' && raw.last() == Some(&b'\n') && next.is_none() {
+                next = Some(raw.len());
+            }
             raw.push(byte);
             if raw.len() > OBJECT_MAX_BYTES {
-                return Err(Failure(format!("line {began}: an object is longer than {OBJECT_MAX_BYTES} bytes")));
+                return give_up(raw, next, format!("is longer than {OBJECT_MAX_BYTES} bytes"));
+            }
+            // Where every line is an object, one that does not end is not looked for through all of them.
+            if next.is_some() && self.line - began > ROW_MAX_LINES as u64 {
+                return give_up(raw, next, "does not end".to_owned());
             }
             match byte {
                 _ if escaped => escaped = false,
@@ -86,10 +132,10 @@ impl<R: BufRead> JsonRows<R> {
                 _ => {}
             }
             if depth > DEPTH_MAX {
-                return Err(Failure(format!("line {began}: an object is nested more than {DEPTH_MAX} deep")));
+                return give_up(raw, next, format!("is nested more than {DEPTH_MAX} deep"));
             }
         }
-        Ok(raw)
+        Ok(Nested { raw, next, unended: None })
     }
 
     /// A value that is no object, up to what ends it: a comma, a bracket or white space.
@@ -116,13 +162,18 @@ impl<R: BufRead> JsonRows<R> {
     }
 
     fn peek(&mut self) -> io::Result<Option<u8>> {
-        Ok(self.input.fill_buf()?.first().copied())
+        match self.waiting.last() {
+            Some(byte) => Ok(Some(*byte)),
+            None => Ok(self.input.fill_buf()?.first().copied()),
+        }
     }
 
     fn byte(&mut self) -> io::Result<Option<u8>> {
         let byte = self.peek()?;
         if let Some(byte) = byte {
-            self.input.consume(1);
+            if self.waiting.pop().is_none() {
+                self.input.consume(1);
+            }
             self.line += u64::from(byte == b'\n');
         }
         Ok(byte)
@@ -133,10 +184,22 @@ impl<R: BufRead> JsonRows<R> {
     }
 }
 
+/// serde_json's words, with the line of the file instead of a place in the object.
+fn in_file(error: &serde_json::Error, began: u64) -> String {
+    let words = error.to_string();
+    let words = words.rsplit_once(" at line ").map_or(words.as_str(), |(words, _)| words);
+    format!("{words} (line {})", began + (error.line() as u64).saturating_sub(1))
+}
+
 /// The keys of an object, one level deep: `{"a": {"b": 1}}` has the key `a.b`.
-pub fn flatten(object: Map<String, Value>) -> Vec<(String, Value)> {
+///
+/// # Errors
+/// [`Broken::RepeatedKey`] where a key is written both ways.
+pub fn flatten(object: Map<String, Value>) -> Result<Vec<(String, Value)>, Broken> {
     let mut flat = Vec::with_capacity(object.len());
+    let mut dotted = false;
     for (key, value) in object {
+        dotted |= key.contains('.');
         match value {
             Value::Object(inner) => {
                 flat.extend(inner.into_iter().map(|(leaf, value)| (format!("{key}.{leaf}"), value)))
@@ -144,18 +207,22 @@ pub fn flatten(object: Map<String, Value>) -> Vec<(String, Value)> {
             value => flat.push((key, value)),
         }
     }
-    flat
+    let mut seen = HashSet::new();
+    match flat.iter().find(|(key, _)| dotted && !seen.insert(key)) {
+        Some((key, _)) => Err(Broken::RepeatedKey(key.clone())),
+        None => Ok(flat),
+    }
 }
 
 /// The row of an object, in the order of the file's columns.
 pub fn row(number: u64, raw: String, object: Result<Map<String, Value>, Broken>, columns: &[String]) -> RawRow {
-    let object = match object {
-        Ok(object) => object,
+    let flat = match object.and_then(flatten) {
+        Ok(flat) => flat,
         Err(broken) => return RawRow { line: number, raw, cells: Err(broken), typed: Vec::new() },
     };
     let mut cells = vec![String::new(); columns.len()];
     let mut typed = vec![None; columns.len()];
-    for (key, value) in flatten(object) {
+    for (key, value) in flat {
         let Some(column) = columns.iter().position(|column| *column == key) else {
             if value.is_null() {
                 continue;
@@ -197,7 +264,7 @@ mod tests {
         let mut found = Vec::new();
         loop {
             match reader.next_object() {
-                Ok(Some((number, _, object))) => found.push((number, object.is_ok())),
+                Ok(Some(RawObject { number, object, .. })) => found.push((number, object.is_ok())),
                 Ok(None) => return (found, None),
                 Err(Failure(why)) => return (found, Some(why)),
             }
@@ -230,8 +297,35 @@ mod tests {
     }
 
     #[test]
+    fn an_object_without_an_end_costs_its_own_line_only() {
+        check("{\"a\":1\n{\"a\":2}\n{\"a\":3}\n", &[false, true, true], None);
+        check("{\"a\":\"1}\n{\"a\":2}\n", &[false, true], None);
+        check("[{\"a\":1},\n{\"a\":[2},\n{\"a\":3}]", &[true, false, true], None);
+        let many = format!("{{\"a\":\n{}", "{\"a\":1}\n".repeat(2 * ROW_MAX_LINES));
+        let mut expected = vec![true; 2 * ROW_MAX_LINES + 1];
+        expected[0] = false;
+        check(&many, &expected, None);
+        // What is read again is counted once.
+        let mut reader = JsonRows::new("{\"a\":1\n{\"a\":2}\n{\"a\" 3}".as_bytes());
+        let why = |found: RawObject| found.object.err().map(|why| why.to_string()).unwrap_or_default();
+        let mut next = || why(reader.next_object().unwrap().unwrap());
+        assert!(next().ends_with("the object of line 1 does not end"));
+        assert_eq!(next(), "");
+        assert!(next().ends_with("(line 3)"));
+    }
+
+    #[test]
+    fn keys_stand_once_however_they_are_written() {
+        for text in [r#"{"a":1,"a":2}"#, r#"{"a":{"b":1,"b":2}}"#] {
+            check(text, &[false], None);
+        }
+        let both = serde_json::from_str(r#"{"a.b":1,"a":{"b":2}}"#).unwrap();
+        assert_eq!(flatten(both), Err(Broken::RepeatedKey("a.b".to_owned())));
+    }
+
+    #[test]
     fn a_fault_between_ends_the_file_by_its_line() {
-        check("[{\"a\":1},\n{\"a\":", &[true], Some("line 2: an object begins here"));
+        check("[{\"a\":1},\n{\"a\":", &[true], Some("line 2: an object begins here and does not end"));
         check("[{\"a\":1}\n", &[true], Some("not closed"));
         check("[{\"a\":1}]\n{}", &[true], Some("line 2: there is something after"));
         check("{\"a\":1}\n}", &[true], Some("line 2"));

@@ -48,8 +48,11 @@ pub enum Broken {
     #[error("this is not JSON: {0}")]
     Json(String),
     /// JSON, but not of a person.
-    #[error("this is not an object with a person's data")]
-    NotAnObject,
+    #[error("what stands in line {0} is not an object with a person's data")]
+    NotAnObject(u64),
+    /// A key that stands twice.
+    #[error("the key \"{0}\" stands twice in this object")]
+    RepeatedKey(String),
     /// A key that is no column.
     #[error("\"{0}\" is not among the keys of the first objects, which are the columns of this import")]
     UnknownKey(String),
@@ -62,7 +65,8 @@ impl Broken {
             Self::OpenQuote => "open_quote",
             Self::TooLong => "row_too_long",
             Self::Json(_) => "bad_json",
-            Self::NotAnObject => "not_an_object",
+            Self::NotAnObject(_) => "not_an_object",
+            Self::RepeatedKey(_) => "repeated_key",
             Self::UnknownKey(_) => "unknown_key",
         };
         RowError { column: None, kind: kind.to_owned(), message: self.to_string() }
@@ -122,7 +126,7 @@ impl Rows {
             let row = match self {
                 Self::Csv(rows) => rows.next_row()?,
                 Self::Json(rows, columns) => {
-                    rows.next_object()?.map(|(number, raw, object)| json_rows::row(number, raw, object, columns))
+                    rows.next_object()?.map(|found| json_rows::row(found.number, found.raw, found.object, columns))
                 }
             };
             match row {

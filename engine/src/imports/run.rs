@@ -60,11 +60,22 @@ struct Batch {
 /// [`Error::Unavailable`]; the import goes on with the next bell.
 pub async fn run(engine: &Engine, id: ImportId) -> Result<()> {
     let Some(import) = load(engine.db.read(), id).await? else { return Ok(()) };
-    match import.status.parse()? {
-        ImportStatus::Checking => read_through(engine, id, import, Mode::Check).await,
-        ImportStatus::Running => read_through(engine, id, import, Mode::Apply).await,
-        ImportStatus::Undoing => undo::run(engine, &import).await,
-        _ => Ok(()),
+    let mode = match import.status.parse()? {
+        ImportStatus::Checking => Mode::Check,
+        ImportStatus::Running => Mode::Apply,
+        ImportStatus::Undoing => return undo::run(engine, &import).await,
+        _ => return Ok(()),
+    };
+    match read_through(engine, id, import, mode).await {
+        // It would be the same next time, and the time after that: the import ends, with its record of what went in.
+        Err(Error::Internal { source }) => {
+            tracing::error!(import.id = %id, error = source, "an import could not go on");
+            let Some(import) = load(engine.db.read(), id).await? else { return Ok(()) };
+            let report = import.report.clone();
+            let why = "a fault of this system's own: its log says which; what the report counts is in".to_owned();
+            finish(engine, &import, mode, report, Some(Failure(why))).await
+        }
+        done => done,
     }
 }
 
@@ -188,12 +199,14 @@ fn clean(row: RawRow, import: &ImportRecord, mode: Mode) -> Row {
     };
     let findings = (mode == Mode::Check).then(|| {
         let cells: Vec<&str> = row.cells.iter().flatten().map(String::as_str).collect();
-        let missing = cells.iter().enumerate().filter(|(_, cell)| cell.trim().is_empty()).map(|(at, _)| at).collect();
+        let is_missing = |column: &usize| cells.get(*column).is_none_or(|cell| cell.trim().is_empty());
+        let missing = (0..options.mapping.columns.len()).filter(is_missing).collect();
         let phone = clean.as_ref().ok().and_then(|clean| clean.phone.as_ref());
         let mobile = phone.map(|phone| {
             matches!(number_kind(phone), NumberKind::Mobile | NumberKind::FixedOrMobile | NumberKind::Unknown)
         });
-        Findings { missing, mobile, offer: clean.is_err().then(|| offer(options, &cells)).flatten() }
+        let damaged = clean.is_ok() && row.raw.contains(['\0', char::REPLACEMENT_CHARACTER]);
+        Findings { missing, mobile, offer: clean.is_err().then(|| offer(options, &cells)).flatten(), damaged }
     });
     Row { line: row.line, raw: row.raw, clean, findings }
 }

@@ -12,7 +12,12 @@ use crate::{
     db::{self, Rows, Tx},
     suppressions, values,
 };
-use domain::{ids::UserId, import::ImportReport, operator::Operation, phone::Channel};
+use domain::{
+    ids::UserId,
+    import::ImportReport,
+    operator::Operation,
+    phone::{Channel, Phone, national_digits},
+};
 use sea_orm::{ConnectionTrait, FromQueryResult};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -52,7 +57,7 @@ pub async fn remove(engine: &Engine, actor: &Actor, id: UserId, after: After) ->
     }
     let people = Rows::ids(rows.iter().map(|row| row.id));
     let payloads = payloads(engine, &tx, &people).await?;
-    forget_files(&tx, &rows, &people).await?;
+    forget_files(&tx, &rows).await?;
     let tables = [
         ("inbound_messages", "user_id"),
         ("whatsapp_windows", "user_id"),
@@ -132,39 +137,85 @@ async fn payloads<C: ConnectionTrait>(engine: &Engine, conn: &C, people: &Rows) 
 }
 
 #[derive(FromQueryResult)]
-struct Report {
+struct Shown {
     id: Uuid,
+    file: Value,
     report: Value,
     checked: Option<Value>,
 }
 
-/// Takes the person out of what imports keep to show: refused rows, and examples of changes.
-async fn forget_files<C: ConnectionTrait>(conn: &C, rows: &[Row], people: &Rows) -> Result<()> {
-    let addresses: Vec<&String> = rows.iter().flat_map(|row| row.phone.iter().chain(&row.whatsapp_id)).collect();
-    for address in &addresses {
-        // As files write it: with or without the plus.
-        let part = address.trim_start_matches('+');
-        let sql = format!("UPDATE import_rejects SET raw = '(erased)' WHERE {}", db::contains(conn, "raw", 1));
-        db::exec(conn, &sql, values![part]).await?;
+/// How files may write someone's addresses.
+struct Sought {
+    numbers: Vec<String>,
+    ids: Vec<String>,
+}
+
+impl Sought {
+    fn of(rows: &[Row]) -> Result<Self> {
+        let phones = rows.iter().filter_map(|row| row.phone.as_deref()).map(Phone::parse_e164);
+        Ok(Self {
+            numbers: phones
+                .map(|phone| phone.map(|phone| national_digits(&phone)))
+                .collect::<Result<_, _>>()
+                .map_err(Error::internal)?,
+            ids: rows.iter().filter_map(|row| row.whatsapp_id.clone()).collect(),
+        })
     }
-    let reports: Vec<Report> = db::of_rows(conn, people.clone(), values![], |table| {
-        format!(
-            "SELECT i.id, i.report, i.checked FROM imports i WHERE i.id IN (
-                 SELECT ir.import_id FROM import_rows ir WHERE ir.user_id IN (SELECT r.id FROM {table}))"
-        )
-    })
-    .await?;
-    for row in reports {
+
+    fn is_in(&self, text: &str) -> bool {
+        let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+        self.ids.iter().any(|id| text.contains(id)) || self.numbers.iter().any(|number| digits.contains(number))
+    }
+
+    /// The condition that a column of text may hold one of them, and its values.
+    fn condition<C: ConnectionTrait>(&self, conn: &C, columns: &[&str]) -> (String, Vec<sea_orm::Value>) {
+        let (mut any, mut values) = (Vec::new(), Vec::new());
+        for (texts, in_digits) in [(&self.numbers, true), (&self.ids, false)] {
+            for text in texts {
+                values.push(sea_orm::Value::from(text.as_str()));
+                for column in columns {
+                    let column = if in_digits { db::digits(conn, column) } else { (*column).to_owned() };
+                    any.push(db::contains(conn, &column, values.len()));
+                }
+            }
+        }
+        (any.join(" OR "), values)
+    }
+}
+
+/// Takes the person out of what imports keep to show: refused rows, the first rows, and examples of changes and repairs.
+/// A file that waits to be applied is still what was uploaded; it goes once it is in, or after a week.
+async fn forget_files<C: ConnectionTrait>(conn: &C, rows: &[Row]) -> Result<()> {
+    let sought = Sought::of(rows)?;
+    let (condition, values) = sought.condition(conn, &["raw"]);
+    if values.is_empty() {
+        return Ok(());
+    }
+    db::exec(conn, &format!("UPDATE import_rejects SET raw = '(erased)' WHERE {condition}"), values).await?;
+    let columns = ["CAST(file AS text)", "CAST(report AS text)", "CAST(checked AS text)"];
+    let (condition, values) = sought.condition(conn, &columns);
+    let sql = format!("SELECT id, file, report, checked FROM imports WHERE {condition} ORDER BY id");
+    let found: Vec<Shown> = db::all(conn, &sql, values).await?;
+    for row in found {
+        let mut file = row.file;
+        if let Some(Value::Array(sample)) = file.get_mut("sample") {
+            sample.retain(|cells| !sought.is_in(&cells.to_string()));
+        }
         let without = |report: Value| -> Result<Value> {
             let mut report: ImportReport = serde_json::from_value(report)?;
-            report.changes.retain(|change| !addresses.contains(&&change.address));
+            report.changes.retain(|change| !sought.is_in(&change.address));
+            for offer in &mut report.offers {
+                if sought.is_in(&offer.before) || sought.is_in(&offer.after) {
+                    (offer.before, offer.after) = ("(erased)".to_owned(), String::new());
+                }
+            }
             Ok(serde_json::to_value(report)?)
         };
         let checked = row.checked.map(without).transpose()?;
         db::exec(
             conn,
-            "UPDATE imports SET report = $2, checked = $3 WHERE id = $1",
-            values![row.id, without(row.report)?, checked],
+            "UPDATE imports SET file = $2, report = $3, checked = $4 WHERE id = $1",
+            values![row.id, file, without(row.report)?, checked],
         )
         .await?;
     }

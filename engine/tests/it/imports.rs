@@ -352,6 +352,47 @@ both! {
         assert_eq!(people[0].consents[0].state, ConsentState::OptedOut);
     }
 
+    async fn whoever_is_erased_leaves_what_imports_show(env: TestEnv) {
+        let file = "phone,name\n+12025550140,Ann Secret\n+12025550141,Bo\n(202) 555-0140,Ann Secret,more\n12025550140,\"Ann \nSecret\"\n";
+        let uploaded = upload(&env, file.as_bytes()).await.unwrap();
+        let checked = judge(&env, uploaded.id, &uploaded.options).await;
+        assert_eq!((checked.report.rejected, checked.report.offers.len()), (2, 1));
+        // One that is only checked, too.
+        judge(&env, upload(&env, file.as_bytes()).await.unwrap().id, &uploaded.options).await;
+        applied(&env, uploaded.id).await;
+        let ann = everyone(&env).await.remove(0);
+        users::remove(&env.engine, &env.admin, ann.id, users::After::Suppress).await.unwrap();
+        let shown: Vec<(String, String)> = {
+            let mut shown = Vec::new();
+            for one in imports::list(&env.engine, &env.admin, &PageRequest::default()).await.unwrap().rows {
+                shown.push((format!("{one:?}"), repaired(&env, one.id).await));
+            }
+            shown
+        };
+        for (view, rejects) in shown {
+            assert!(!view.contains("Secret") && !view.contains("0140"), "{view}");
+            assert!(!rejects.contains("Secret") && rejects.contains("(erased)"), "{rejects}");
+            assert!(view.contains("5550141"), "others stay: {view}");
+        }
+    }
+
+    async fn what_no_database_holds_is_reported_where_it_stands(env: TestEnv) {
+        let first: String = (0..1_000).map(|n| format!("{{\"phone\":\"+1202555{n:04}\"}}\n")).collect();
+        let file = format!("{first}{{\"phone\":\"+12025559999\",\"a\\u0000b\":1}}\n");
+        let uploaded = upload(&env, file.as_bytes()).await.unwrap();
+        let checked = judge(&env, uploaded.id, &uploaded.options).await;
+        assert_eq!((checked.status, checked.report.rejected), (ImportStatus::Checked, 1));
+        let umlauts = "\u{f6}".repeat(20);
+        let rows = ["phone,name,note\n+12025550140,Ann,a\0b", &umlauts, "\n+12025550141,Bo,"].concat();
+        let file = [rows.as_bytes(), b"\xff\n+12025550142,C\0,\n\0+12025550143,D,\n"].concat();
+        let uploaded = upload(&env, &file).await.unwrap();
+        let mut options = uploaded.options.clone();
+        options.mapping.columns[2] = None;
+        let checked = judge(&env, uploaded.id, &options).await;
+        let report = &checked.report;
+        assert_eq!((report.rows, report.rejected, report.damaged, report.damaged_rows.as_slice()), (4, 2, 2, &[2, 3][..]));
+    }
+
     async fn an_upload_that_nobody_applies_goes_away(env: TestEnv) {
         let uploaded = upload(&env, b"phone\n+12025550141\n").await.unwrap();
         env.advance(std::time::Duration::from_secs(8 * 24 * 3_600));
