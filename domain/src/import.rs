@@ -25,8 +25,8 @@ pub use mapping::{Field, Mapping, MappingError, UnknownField, guess_mapping, is_
 pub use repair::offer;
 pub use rules::{Incoming, Policies, Policy, Repair, merge};
 pub use view::{
-    Change, ImportOptions, ImportReject, ImportReport, ImportStatus, ImportView, Offer, Quality, RUN_COUNTED,
-    RUN_SUSPICIOUS, Sequences,
+    Change, ENCODINGS, ImportOptions, ImportReject, ImportReport, ImportStatus, ImportView, Offer, Quality,
+    RUN_COUNTED, RUN_SUSPICIOUS, Sequences,
 };
 
 /// The most characters of a cell.

@@ -122,6 +122,7 @@ fn view(record: ImportRecord) -> Result<ImportView> {
         id: ImportId(record.id),
         file_name: record.file_name,
         format: record.format,
+        encoding: record.file.encoding,
         status: record.status.parse()?,
         failure: record.failure,
         options: record.options,
@@ -182,19 +183,21 @@ pub async fn get(engine: &Engine, actor: &Actor, id: ImportId) -> Result<ImportV
 /// [`Error::Forbidden`].
 pub async fn check(engine: &Engine, actor: &Actor, id: ImportId, options: &ImportOptions) -> Result<ImportView> {
     authorize(Operation::ImportWrite, actor)?;
+    let import = load(engine.db.read(), id).await?.ok_or(Error::NotFound { what: "import" })?;
+    let file = upload::in_encoding(engine, &import, options.encoding.as_deref()).await?;
+    let options = valid_options(options, &file)?;
     let tx = engine.db.begin().await?;
-    let import = load(&tx, id).await?.ok_or(Error::NotFound { what: "import" })?;
-    let options = valid_options(options, &import.file)?;
     let begun = db::exec(
         &tx,
         "UPDATE imports SET status = 'checking', options = $2, report = $3, started_at = $4, finished_at = NULL,
-             rows_done = 0, bytes_done = 0
+             rows_done = 0, bytes_done = 0, file = $5
          WHERE id = $1 AND status IN ('uploaded', 'checked')",
         values![
             id.0,
             serde_json::to_value(&options)?,
             serde_json::to_value(ImportReport::default())?,
-            engine.clock.now()
+            engine.clock.now(),
+            serde_json::to_value(&file)?
         ],
     )
     .await?;
@@ -347,6 +350,7 @@ fn valid_options(options: &ImportOptions, file: &FileInfo) -> Result<ImportOptio
         policies: options.policies.clone(),
         clear_mark: options.clear_mark.trim().to_owned(),
         repairs: options.repairs.clone(),
+        encoding: options.encoding.clone(),
     })
 }
 

@@ -66,7 +66,7 @@ fn Detail(import: ImportView, started: Callback<()>) -> impl IntoView {
             </span>
         </div>
     };
-    let id = import.id;
+    let (id, counted) = (import.id, checked::counted_by(&import));
     let has_rejects = import.report.rejected > 0;
     let body = match import.status {
         ImportStatus::Uploaded => view! { <MappingForm import started /> }.into_any(),
@@ -81,6 +81,6 @@ fn Detail(import: ImportView, started: Callback<()>) -> impl IntoView {
     view! {
         {head}
         {body}
-        {has_rejects.then(|| view! { <Rejects id /> })}
+        {has_rejects.then(|| view! { <Rejects id counted /> })}
     }
 }

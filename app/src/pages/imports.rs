@@ -1,5 +1,6 @@
 //! Imports: a place to drop a file, and the list of those that came before.
 
+mod quality;
 mod upload;
 
 use crate::{
@@ -14,6 +15,7 @@ use domain::{
 };
 use leptos::prelude::*;
 use leptos_router::{components::A, hooks::use_query_map};
+use quality::QualityChart;
 use upload::Upload;
 
 /// The imports.
@@ -39,7 +41,8 @@ fn list(imports: Rows<ImportView>) -> AnyView {
         return view! { <p class="text-muted">"Nothing was imported yet."</p> }.into_any();
     }
     view! {
-        <Table label="Imports" head=vec!["File", "Status", "Rows", "New", "Changed", "Rejected", "Usable", "Mobile", "Twice", "Uploaded"]>
+        <QualityChart imports=imports.rows.clone() />
+        <Table label="Imports" head=vec!["File", "Status", "Rows", "New", "Changed", "Rejected", "Usable", "Mobile", "Twice", "Agreed", "Uploaded"]>
             {imports.rows.into_iter().map(row).collect_view()}
         </Table>
         <NextPage next=imports.next />
@@ -79,6 +82,9 @@ fn row(import: ImportView) -> impl IntoView {
             {share("Usable", report.valid())}
             {share("Mobile", report.quality.mobile)}
             {share("Twice", report.duplicates)}
+            <td data-label="Agreed" class="num">
+                {if report.people() == 0 { "–".to_owned() } else { format::share(report.reachable(), report.people()) }}
+            </td>
             <td data-label="Uploaded">
                 <When at=import.created_at />
             </td>

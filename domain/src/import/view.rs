@@ -55,7 +55,27 @@ pub struct ImportOptions {
     pub clear_mark: String,
     /// The repairs to make.
     pub repairs: BTreeSet<Repair>,
+    /// The encoding to read the file in from now on, by a name that the Encoding Standard knows; without one it is read as before.
+    pub encoding: Option<String>,
 }
+
+/// Encodings that lists are found in, for people to choose from: those of the Encoding Standard that systems of today write.
+pub const ENCODINGS: [&str; 14] = [
+    "UTF-8",
+    "windows-1252",
+    "windows-1250",
+    "windows-1251",
+    "windows-1253",
+    "windows-1254",
+    "windows-1255",
+    "windows-1256",
+    "windows-1258",
+    "Shift_JIS",
+    "GBK",
+    "Big5",
+    "EUC-KR",
+    "UTF-16LE",
+];
 
 /// An import.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -71,6 +91,8 @@ pub struct ImportView {
     pub status: ImportStatus,
     /// Why it could not go on.
     pub failure: Option<String>,
+    /// The encoding that it is read in, by its name in the Encoding Standard.
+    pub encoding: String,
     /// What was said about it.
     pub options: ImportOptions,
     /// The file's columns.
@@ -148,6 +170,16 @@ impl ImportReport {
     /// Rows that are or would be taken in.
     pub fn valid(&self) -> i64 {
         self.rows - self.rejected
+    }
+
+    /// People of the file.
+    pub fn people(&self) -> i64 {
+        self.created + self.updated + self.unchanged
+    }
+
+    /// People of the file who agreed to hear from us on some channel.
+    pub fn reachable(&self) -> i64 {
+        (self.people() - self.without_consent).max(0)
     }
 }
 

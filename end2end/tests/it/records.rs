@@ -50,6 +50,33 @@ async fn a_list_is_checked_repaired_applied_and_undone() -> Result {
 }
 
 #[tokio::test]
+async fn objects_come_in_with_an_attribute_that_is_declared_on_the_way() -> Result {
+    let server = Server::fresh().await?;
+    let tab = Tab::signed_in(&server, Look::default()).await?;
+    people::import(&tab, "before.csv", &people::file("before", 2)).await?;
+    let objects = "{\"phone\":\"+14045550141\",\"name\":\"Zoe\",\"visits\":7}\n{\"phone\":\"+14045550142\",\"visits\":\"many\"}\n{\"phone\":\n{\"phone\":\"+14045550143\",\"visits\":9}\n";
+    people::upload(&tab, "objects.jsonl", objects).await?;
+    tab.holds("#encoding", "UTF-8").await?;
+    tab.holds("#attribute-2", "visits").await?;
+    tab.choose("#kind-2", "Declare as: a number").await?;
+    tab.press("Check the file").await?;
+    tab.reads("4 rows read. Nothing is written yet").await?;
+    let unended = tab.row("Rejected rows", "does not end");
+    tab.mentions(&unended.locator("[data-label=Object]"), "3").await?;
+    tab.sees(&tab.row("Rejected rows", "this attribute holds a number")).await?;
+    tab.reads("Apply to 2 people").await?;
+    tab.find("button:has-text('Apply')").click(None).await?;
+    people::completed(&tab).await?;
+    tab.go("Import").await?;
+    tab.sees(&tab.find("svg[aria-label^='2 imports: Usable rows from 100 % to 50 %']")).await?;
+    tab.go("Attributes").await?;
+    tab.sees(&tab.row("Attributes", "visits")).await?;
+    let complaints = tab.complaints();
+    ensure!(complaints.is_empty(), "{complaints:#?}");
+    tab.close().await
+}
+
+#[tokio::test]
 async fn a_segment_is_built_beside_its_text_and_says_who_matches() -> Result {
     let server = Server::fresh().await?;
     let tab = Tab::signed_in(&server, Look::default()).await?;

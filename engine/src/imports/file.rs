@@ -127,9 +127,11 @@ fn utf16(head: &[u8]) -> Option<&'static Encoding> {
     }
 }
 
-/// Finds out everything about a file. It reads the file, so it is called off the async threads.
-pub fn inspect(path: &Path) -> Result<Inspected, Failure> {
-    let mut info = FileInfo { encoding: encoding(path)?.name().to_owned(), delimiter: b',', ..FileInfo::default() };
+/// Finds out everything about a file, its encoding too unless that is known. It reads the file, so it is called off the async
+/// threads.
+pub fn inspect(path: &Path, known: Option<&'static Encoding>) -> Result<Inspected, Failure> {
+    let encoding = known.map_or_else(|| encoding(path), Ok)?.name().to_owned();
+    let mut info = FileInfo { encoding, delimiter: b',', ..FileInfo::default() };
     let text = |info: &FileInfo| rows::open(path, info, Arc::new(AtomicU64::new(0)));
     let mut lines = Lines::new(text(&info)?, super::csv_rows::ROW_MAX_BYTES);
     let mut head = Vec::new();
@@ -304,7 +306,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
         std::fs::write(&path, bytes).unwrap();
-        inspect(&path).map(|found| found.info).map_err(|failure| failure.0)
+        inspect(&path, None).map(|found| found.info).map_err(|failure| failure.0)
     }
 
     #[test]

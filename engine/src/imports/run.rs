@@ -200,7 +200,9 @@ fn clean(row: RawRow, import: &ImportRecord, mode: Mode) -> Row {
     let findings = (mode == Mode::Check).then(|| {
         let cells: Vec<&str> = row.cells.iter().flatten().map(String::as_str).collect();
         let is_missing = |column: &usize| cells.get(*column).is_none_or(|cell| cell.trim().is_empty());
-        let missing = (0..options.mapping.columns.len()).filter(is_missing).collect();
+        // A row that could not be split says nothing about its columns.
+        let columns = if row.cells.is_ok() { options.mapping.columns.len() } else { 0 };
+        let missing = (0..columns).filter(is_missing).collect();
         let phone = clean.as_ref().ok().and_then(|clean| clean.phone.as_ref());
         let mobile = phone.map(|phone| {
             matches!(number_kind(phone), NumberKind::Mobile | NumberKind::FixedOrMobile | NumberKind::Unknown)

@@ -2,7 +2,7 @@
 
 use super::{
     FILE_NAME_MAX_CHARS, ImportRecord,
-    file::{self, Inspected, SNIFF_BYTES},
+    file::{self, FileInfo, Inspected, SNIFF_BYTES},
     file_path, view,
 };
 use crate::{
@@ -17,6 +17,7 @@ use domain::{
     import::{ImportOptions, ImportReport, ImportView, guess_mapping},
     operator::Operation,
 };
+use encoding_rs::Encoding;
 use futures::{Stream, StreamExt};
 use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
@@ -90,9 +91,7 @@ async fn receive(engine: &Engine, path: &Path, body: impl Stream<Item = io::Resu
 }
 
 async fn enter(engine: &Engine, actor: &Actor, id: ImportId, file_name: &str, bytes: u64) -> Result<ImportView> {
-    let path = file_path(engine, id);
-    let inspected = tokio::task::spawn_blocking(move || file::inspect(&path)).await.map_err(Error::internal)?;
-    let Inspected { info, look } = inspected.map_err(|failure| Error::invalid("file", failure.0))?;
+    let Inspected { info, look } = inspect(engine, id, None, "file").await?;
     // What other systems nest under `attributes` is named by what is inside.
     let headers: Vec<&str> =
         info.columns.iter().map(|column| column.strip_prefix("attributes.").unwrap_or(column)).collect();
@@ -145,6 +144,36 @@ async fn enter(engine: &Engine, actor: &Actor, id: ImportId, file_name: &str, by
     view(record)
 }
 
+async fn inspect(
+    engine: &Engine,
+    id: ImportId,
+    encoding: Option<&'static Encoding>,
+    field: &'static str,
+) -> Result<Inspected> {
+    let path = file_path(engine, id);
+    let inspected =
+        tokio::task::spawn_blocking(move || file::inspect(&path, encoding)).await.map_err(Error::internal)?;
+    inspected.map_err(|failure| Error::invalid(field, failure.0))
+}
+
+/// An import's file as it is in this encoding; as it was, if none is named, or the same.
+///
+/// # Errors
+/// [`Error::Invalid`] on `encoding` for one that nobody knows, or in which the file has other columns.
+pub(super) async fn in_encoding(engine: &Engine, import: &ImportRecord, name: Option<&str>) -> Result<FileInfo> {
+    let Some(name) = name else { return Ok(import.file.clone()) };
+    let encoding = Encoding::for_label(name.as_bytes());
+    let encoding = encoding.ok_or_else(|| Error::invalid("encoding", "there is no such encoding"))?;
+    if encoding.name() == import.file.encoding {
+        return Ok(import.file.clone());
+    }
+    let Inspected { info, .. } = inspect(engine, ImportId(import.id), Some(encoding), "encoding").await?;
+    if info.columns.len() != import.file.columns.len() || info.format != import.file.format {
+        return Err(Error::invalid("encoding", "in this encoding the file has other columns"));
+    }
+    Ok(info)
+}
+
 /// What was chosen for the latest file with these columns, for people to go on from. How its people agreed is said of each
 /// file anew.
 async fn chosen_before<C: ConnectionTrait>(conn: &C, columns_hash: &str) -> Result<Option<ImportOptions>> {
@@ -159,6 +188,7 @@ async fn chosen_before<C: ConnectionTrait>(conn: &C, columns_hash: &str) -> Resu
     Ok(options.map(|options| ImportOptions {
         sms_evidence: String::new(),
         whatsapp_evidence: String::new(),
+        encoding: None,
         ..options
     }))
 }

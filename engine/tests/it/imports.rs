@@ -352,6 +352,25 @@ both! {
         assert_eq!(people[0].consents[0].state, ConsentState::OptedOut);
     }
 
+    async fn a_wrong_guess_of_the_encoding_is_put_right(env: TestEnv) {
+        // In Cyrillic of one byte a letter; read as if it were Western.
+        let file = b"phone,name\n+12025550140,\xc0\xed\xed\xe0\n";
+        let uploaded = upload(&env, file).await.unwrap();
+        let options = |encoding: &str| ImportOptions { encoding: Some(encoding.into()), ..uploaded.options.clone() };
+        for wrong in ["nonsense", "UTF-16LE"] {
+            let refused = imports::check(&env.engine, &env.admin, uploaded.id, &options(wrong)).await;
+            assert!(matches!(refused, Err(Error::Invalid { .. })), "{wrong}: {refused:?}");
+        }
+        let western = judge(&env, uploaded.id, &options("windows-1252")).await;
+        assert_eq!((western.encoding.as_str(), western.sample[0][1].as_str()), ("windows-1252", "Àííà"));
+        let cyrillic = judge(&env, uploaded.id, &options("windows-1251")).await;
+        assert_eq!((cyrillic.encoding.as_str(), cyrillic.sample[0][1].as_str()), ("windows-1251", "Анна"));
+        // Without a word it stays so.
+        assert_eq!(judge(&env, uploaded.id, &uploaded.options).await.encoding, "windows-1251");
+        applied(&env, uploaded.id).await;
+        assert_eq!(everyone(&env).await[0].name.as_deref(), Some("Анна"));
+    }
+
     async fn whoever_is_erased_leaves_what_imports_show(env: TestEnv) {
         let file = "phone,name\n+12025550140,Ann Secret\n+12025550141,Bo\n(202) 555-0140,Ann Secret,more\n12025550140,\"Ann \nSecret\"\n";
         let uploaded = upload(&env, file.as_bytes()).await.unwrap();

@@ -16,6 +16,11 @@ use domain::{
 use leptos::prelude::*;
 use std::collections::BTreeSet;
 
+/// What rows of a file are counted by.
+pub fn counted_by(import: &ImportView) -> &'static str {
+    if import.format == "json" { "Object" } else { "Line" }
+}
+
 /// The report of a check, with what can be done now.
 #[component]
 pub fn Checked(import: ImportView, moved: Callback<()>) -> impl IntoView {
@@ -36,7 +41,7 @@ pub fn Checked(import: ImportView, moved: Callback<()>) -> impl IntoView {
             <Repairs import=import.get_value() moved />
         </Show>
         <QualityCard report=report.clone() />
-        <Changes changes=report.changes.clone() />
+        <Changes changes=report.changes.clone() counted=counted_by(&import.get_value()) />
         <Show when=move || may_import.get()>
             <Apply import=import.get_value() moved />
             <div class="actions">
@@ -187,6 +192,19 @@ pub fn QualityCard(report: ImportReport) -> impl IntoView {
     let (valid, mobile, other, twice) =
         (report.valid(), report.quality.mobile, report.quality.other_lines, report.duplicates);
     let longest = report.sequences.longest;
+    let reachable = match report.people() {
+        0 => "–".to_owned(),
+        people => format::share(report.reachable(), people),
+    };
+    let damaged = (report.damaged > 0).then(|| {
+        let rows: Vec<String> = report.damaged_rows.iter().map(ToString::to_string).collect();
+        format!(
+            "{} with characters that cannot be read, in columns that are left out: {}{}",
+            format::counted(report.damaged, "row", "rows"),
+            rows.join(", "),
+            if report.damaged > report.damaged_rows.len() as i64 { " and others" } else { "" },
+        )
+    });
     let gaps: Vec<String> = report
         .quality
         .missing
@@ -197,11 +215,13 @@ pub fn QualityCard(report: ImportReport) -> impl IntoView {
         <Card title="How good the list is">
             <Facts>
                 <Fact name="Rows that can be used">{of(valid)}</Fact>
+                <Fact name="People who agreed to some channel">{reachable}</Fact>
                 <Fact name="Mobile numbers">{of(mobile)}</Fact>
                 <Fact name="Other lines, which get no SMS">{of(other)}</Fact>
                 <Fact name="Twice in the file">{of(twice)}</Fact>
                 <Fact name="Longest run of following numbers">{format::number(longest)}</Fact>
                 <Fact name="Empty cells">{if gaps.is_empty() { "None".to_owned() } else { gaps.join(", ") }}</Fact>
+                {damaged.map(|damaged| view! { <Fact name="Damaged">{damaged}</Fact> })}
             </Facts>
         </Card>
     }
@@ -209,7 +229,7 @@ pub fn QualityCard(report: ImportReport) -> impl IntoView {
 
 /// Some of the changes.
 #[component]
-fn Changes(changes: Vec<Change>) -> impl IntoView {
+fn Changes(changes: Vec<Change>, counted: &'static str) -> impl IntoView {
     if changes.is_empty() {
         return ().into_any();
     }
@@ -234,7 +254,7 @@ fn Changes(changes: Vec<Change>) -> impl IntoView {
     let row = move |change: Change| {
         view! {
             <tr>
-                <td data-label="Line" class="num">
+                <td data-label=counted class="num">
                     {format::number(i64::try_from(change.line).unwrap_or(i64::MAX))}
                 </td>
                 <td data-label="Person">{change.address}</td>
@@ -247,7 +267,7 @@ fn Changes(changes: Vec<Change>) -> impl IntoView {
     };
     view! {
         <Card title="Some of the changes" flush=true>
-            <Table label="Some of the changes" head=vec!["Line", "Person", "Is", "Values"]>
+            <Table label="Some of the changes" head=vec![counted, "Person", "Is", "Values"]>
                 {changes.into_iter().map(row).collect_view()}
             </Table>
         </Card>

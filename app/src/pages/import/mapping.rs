@@ -1,7 +1,15 @@
 //! What each column is, and how the people in the file agreed to hear from us.
 
-use crate::{api, components::*};
-use domain::import::{Field as Target, ImportOptions, ImportView, Mapping, Policies, Policy, is_attribute_name};
+use crate::{
+    api,
+    components::{frame::viewer_may, *},
+};
+use domain::{
+    attribute::{Attribute, AttributeForm},
+    filter::AttributeKind,
+    import::{ENCODINGS, Field as Target, ImportOptions, ImportView, Mapping, Policies, Policy, is_attribute_name},
+    operator::Operation,
+};
 use leptos::prelude::*;
 
 /// What a column can be, beside an attribute of any name.
@@ -28,6 +36,8 @@ struct Column {
     attribute: RwSignal<String>,
     /// What a cell does to a value that is there.
     policy: RwSignal<String>,
+    /// The kind that an attribute is to be declared as; empty to leave it undeclared.
+    kind: RwSignal<String>,
 }
 
 impl Column {
@@ -42,6 +52,7 @@ impl Column {
             choice: RwSignal::new(choice),
             attribute: RwSignal::new(attribute),
             policy: RwSignal::new(policy.to_string()),
+            kind: RwSignal::default(),
         }
     }
 
@@ -68,6 +79,9 @@ impl Column {
     }
 }
 
+/// What is declared, once that is known.
+type Declared = RwSignal<Option<Vec<Attribute>>>;
+
 /// The form that lets a file be checked.
 #[component]
 pub fn MappingForm(import: ImportView, started: Callback<()>) -> impl IntoView {
@@ -82,6 +96,17 @@ pub fn MappingForm(import: ImportView, started: Callback<()>) -> impl IntoView {
     let whatsapp = RwSignal::new(options.whatsapp_evidence);
     let clear_mark = RwSignal::new(options.clear_mark);
     let repairs = StoredValue::new(options.repairs);
+    let found = StoredValue::new(import.encoding.clone());
+    let encoding = RwSignal::new(import.encoding.clone());
+    let declared: Declared = RwSignal::new(None);
+    // Asked for once the page lives: nothing that is shown first depends on it.
+    let ask = Action::new(|(): &()| api::attributes::list());
+    Effect::new(move || drop(ask.dispatch(())));
+    Effect::new(move || {
+        if let Some(Ok(found)) = ask.value().get() {
+            declared.set(Some(found));
+        }
+    });
     let policies = move || {
         let chosen = columns.get_value().into_iter().filter(|column| column.has_policy());
         let named = chosen.filter_map(|column| Some((column.target()?, column.policy.get_untracked().parse().ok()?)));
@@ -93,7 +118,26 @@ pub fn MappingForm(import: ImportView, started: Callback<()>) -> impl IntoView {
         let bad_name = columns.get_value().into_iter().find_map(Column::name_problem);
         bad_name.or_else(|| mapping.read().check().err().map(|error| error.to_string()))
     });
-    let start = Action::new(move |options: &ImportOptions| api::imports::check(id, options.clone()));
+    let start = Action::new(move |(options, declare): &(ImportOptions, Vec<AttributeForm>)| {
+        let (options, declare) = (options.clone(), declare.clone());
+        async move {
+            for form in declare {
+                let made = api::attributes::create(form).await?;
+                declared.update(|declared| declared.get_or_insert_default().push(made));
+            }
+            api::imports::check(id, options).await
+        }
+    });
+    let to_declare = move || {
+        let chosen = columns.get_value().into_iter().filter(|column| column.is_attribute());
+        let forms = chosen.filter_map(|column| {
+            let name = column.attribute.get_untracked();
+            let is_new = kind_of(declared, &name).is_none();
+            let kind = column.kind.get_untracked().parse().ok().filter(|_| is_new)?;
+            Some(AttributeForm { name, kind, description: String::new() })
+        });
+        forms.collect::<Vec<_>>()
+    };
     let failure = Signal::derive(move || start.value().get().and_then(Result::err));
     Effect::new(move || {
         if let Some(Ok(_)) = start.value().get() {
@@ -103,7 +147,8 @@ pub fn MappingForm(import: ImportView, started: Callback<()>) -> impl IntoView {
     let submit = move |event: leptos::ev::SubmitEvent| {
         event.prevent_default();
         let region = region.get_untracked().trim().to_uppercase();
-        start.dispatch(ImportOptions {
+        let encoding = encoding.get_untracked();
+        let options = ImportOptions {
             default_region: (!region.is_empty()).then_some(region),
             mapping: mapping.get_untracked(),
             sms_evidence: sms.get_untracked(),
@@ -111,12 +156,14 @@ pub fn MappingForm(import: ImportView, started: Callback<()>) -> impl IntoView {
             policies: untrack(policies),
             clear_mark: clear_mark.get_untracked(),
             repairs: repairs.get_value(),
-        });
+            encoding: found.with_value(|found| *found != encoding).then_some(encoding),
+        };
+        start.dispatch((options, untrack(to_declare)));
     };
     let rows = import.columns.into_iter().enumerate().map(|(place, header)| {
         let cells: Vec<String> =
             import.sample.iter().filter_map(|row| row.get(place)).take(CELLS_SHOWN).cloned().collect();
-        view! { <ColumnRow place header cells column=columns.with_value(|columns| columns[place]) /> }
+        view! { <ColumnRow place header cells column=columns.with_value(|columns| columns[place]) declared /> }
     });
     let rows = rows.collect_view();
     view! {
@@ -125,6 +172,12 @@ pub fn MappingForm(import: ImportView, started: Callback<()>) -> impl IntoView {
                 <Table label="Columns" head=vec!["Column", "First rows", "Is", "Where someone has a value already"]>
                     {rows}
                 </Table>
+            </Card>
+            <Card title="Letters">
+                <Select label="The file's encoding" name="encoding" value=encoding choices=encodings(&import.encoding) />
+                <p class="text-muted">
+                    "Where names look wrong above, choose the encoding that the file was written in: the check then reads it so."
+                </p>
             </Card>
             <Card title="Phone numbers">
                 <TextInput
@@ -186,7 +239,8 @@ pub fn MappingForm(import: ImportView, started: Callback<()>) -> impl IntoView {
 }
 
 #[component]
-fn ColumnRow(place: usize, header: String, cells: Vec<String>, column: Column) -> impl IntoView {
+fn ColumnRow(place: usize, header: String, cells: Vec<String>, column: Column, declared: Declared) -> impl IntoView {
+    let may_declare = viewer_may(Operation::ContentWrite);
     let option = move |value: String, words: &'static str| {
         let selected = *column.choice.read_untracked() == value;
         view! {
@@ -236,6 +290,7 @@ fn ColumnRow(place: usize, header: String, cells: Vec<String>, column: Column) -
                             value=column.attribute
                             error=Signal::derive(move || column.name_problem())
                         />
+                        {move || kind_choice(place, column, declared, may_declare.get())}
                     </Show>
                 </div>
             </td>
@@ -253,6 +308,31 @@ fn ColumnRow(place: usize, header: String, cells: Vec<String>, column: Column) -
             </td>
         </tr>
     }
+}
+
+/// The kind that an attribute is declared as.
+fn kind_of(declared: Declared, name: &str) -> Option<AttributeKind> {
+    let declared = declared.read();
+    declared.as_ref()?.iter().find(|attribute| attribute.name == name).map(|attribute| attribute.kind)
+}
+
+/// What an attribute is declared as, or a choice of what to declare it as.
+fn kind_choice(place: usize, column: Column, declared: Declared, may_declare: bool) -> AnyView {
+    if let Some(kind) = kind_of(declared, &column.attribute.read()) {
+        return view! { <p class="text-muted">{format!("Declared: {}", kind.label())}</p> }.into_any();
+    }
+    if !may_declare || declared.read().is_none() {
+        return ().into_any();
+    }
+    let kinds = AttributeKind::ALL.iter().map(|kind| (kind.to_string(), format!("Declare as: {}", kind.label())));
+    let choices = std::iter::once((String::new(), "Leave undeclared".to_owned())).chain(kinds).collect::<Vec<_>>();
+    view! { <Select label="Kind" name=format!("kind-{place}") value=column.kind choices /> }.into_any()
+}
+
+/// The encodings to choose from, with the one that the file is read in.
+fn encodings(found: &str) -> Vec<(String, String)> {
+    let others = ENCODINGS.iter().filter(|name| **name != found).map(|name| (*name).to_owned());
+    std::iter::once(found.to_owned()).chain(others).map(|name| (name.clone(), name)).collect()
 }
 
 /// The statement of evidence for one channel, with what comes of leaving it out.

@@ -224,7 +224,7 @@ pub fn ConsentNote(report: ImportReport) -> impl IntoView {
 
 /// The rows that were refused, with the reason of each.
 #[component]
-pub fn Rejects(id: ImportId) -> impl IntoView {
+pub fn Rejects(id: ImportId, counted: &'static str) -> impl IntoView {
     let query = use_query_map();
     let rejects = Resource::new(
         move || query.read().get("after"),
@@ -240,16 +240,16 @@ pub fn Rejects(id: ImportId) -> impl IntoView {
     };
     view! {
         <Card title="Rejected rows" aside=download flush=true>
-            <Load resource=rejects skeleton=|| view! { <TableSkeleton columns=4 rows=3 /> } view=list />
+            <Load resource=rejects skeleton=|| view! { <TableSkeleton columns=4 rows=3 /> } view=move |rows| list(rows, counted) />
         </Card>
     }
 }
 
-fn list(rejects: Rows<ImportReject>) -> impl IntoView {
-    let row = |reject: ImportReject| {
+fn list(rejects: Rows<ImportReject>, counted: &'static str) -> impl IntoView {
+    let row = move |reject: ImportReject| {
         view! {
             <tr>
-                <td data-label="Line" class="num">
+                <td data-label=counted class="num">
                     {format::number(reject.line)}
                 </td>
                 <td data-label="Column">{reject.field.unwrap_or_default()}</td>
@@ -261,7 +261,7 @@ fn list(rejects: Rows<ImportReject>) -> impl IntoView {
         }
     };
     view! {
-        <Table label="Rejected rows" head=vec!["Line", "Column", "Why", "Row"]>
+        <Table label="Rejected rows" head=vec![counted, "Column", "Why", "Row"]>
             {rejects.rows.into_iter().map(row).collect_view()}
         </Table>
         <div class="p-3">
