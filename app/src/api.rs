@@ -119,7 +119,7 @@ mod caller {
                 let cause = std::error::Error::source(&error).map(ToString::to_string);
                 tracing::error!(error.kind = ?problem.kind, error.cause = cause, request.id = request_id, "call failed");
             }
-            if let (Error::Forbidden { operation }, Some(actor)) = (&error, actor()) {
+            if let (Error::Forbidden { operation, .. }, Some(actor)) = (&error, actor()) {
                 let (engine, operation) = (expect_context::<Engine>(), *operation);
                 // The answer does not wait for the entry: it says no in any case.
                 leptos::task::spawn(async move {

@@ -94,10 +94,15 @@ impl Actor {
 /// # Errors
 /// [`Error::Forbidden`].
 pub fn authorize(operation: Operation, actor: &Actor) -> Result<()> {
-    let allowed = match &actor.identity {
-        Identity::System => true,
-        Identity::Operator { role, .. } => may(*role, operation),
-        Identity::Key { scopes, .. } => needed(operation).is_some_and(|scope| scopes.contains(&scope)),
+    let why = match &actor.identity {
+        Identity::System => return Ok(()),
+        Identity::Operator { role, .. } if may(*role, operation) => return Ok(()),
+        Identity::Operator { .. } => format!("your role does not allow you to: {operation}"),
+        Identity::Key { scopes, .. } => match needed(operation) {
+            Some(scope) if scopes.contains(&scope) => return Ok(()),
+            Some(scope) => format!("this key lacks the scope {scope}"),
+            None => "no key may do this: it takes a person at the dashboard".to_owned(),
+        },
     };
-    if allowed { Ok(()) } else { Err(Error::Forbidden { operation }) }
+    Err(Error::Forbidden { operation, why })
 }

@@ -31,10 +31,12 @@ pub enum Error {
     #[error("sign in first")]
     Unauthenticated,
     /// The role does not allow it.
-    #[error("your role does not allow you to: {operation}")]
+    #[error("{why}")]
     Forbidden {
         /// What was tried.
         operation: domain::operator::Operation,
+        /// What it takes, in words.
+        why: String,
     },
     /// Too many tries.
     #[error("too many tries; wait {retry_after_s} seconds")]

@@ -122,14 +122,16 @@ fn operations(web: &Web) -> Router {
 /// Everything below `/api/v1`.
 pub fn router(web: &Web) -> Router<Web> {
     let operations = described().split_for_parts().0;
-    let text = serde_json::to_string(&openapi()).unwrap_or_default();
+    let description = openapi();
+    let text = serde_json::to_string(&description).unwrap_or_default();
+    let parameters = guard::Parameters::of(&description);
     let open = get(async move || ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], text));
     operations
         .fallback(async || answer::Failure::from(engine::Error::NotFound { what: "address" }))
         .method_not_allowed_fallback(async || {
             problem::protocol(StatusCode::METHOD_NOT_ALLOWED, "This address does not take this method.").into_response()
         })
-        .layer(middleware::from_fn_with_state(web.clone(), guard::guard))
+        .layer(middleware::from_fn_with_state((web.clone(), parameters), guard::guard))
         .route("/openapi.json", open)
 }
 

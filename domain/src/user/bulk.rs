@@ -21,7 +21,7 @@ words! {
 
 /// What is changed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "act", rename_all = "snake_case")]
+#[serde(tag = "act", rename_all = "snake_case", deny_unknown_fields)]
 pub enum BulkAct {
     /// Adds a tag.
     AddTag {

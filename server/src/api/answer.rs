@@ -13,9 +13,12 @@ use domain::{
 };
 use engine::{Error, digest, exports::Format};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
-use std::sync::Arc;
-use utoipa::{IntoResponses, ToSchema};
+use serde_json::{Map, Value};
+use std::{collections::BTreeSet, sync::Arc};
+use utoipa::{
+    IntoResponses, PartialSchema, ToSchema,
+    openapi::{RefOr, Schema},
+};
 
 /// One page of a list.
 #[derive(Debug, Serialize, ToSchema)]
@@ -242,28 +245,36 @@ impl Asked {
     }
 
     /// The page as an answer.
-    pub fn answer<T: Serialize>(&self, cursors: &Cursors, page: Page<T>) -> Answer {
+    pub fn answer<T: Serialize + PartialSchema>(&self, cursors: &Cursors, page: Page<T>) -> Answer {
         let next = page.next.map(|next| cursors.write(&self.place.next(next)));
         let prev = self.place.prev().map(|place| cursors.write(&place));
         let rows: Vec<Value> =
             page.rows.iter().map(serde_json::to_value).collect::<Result<_, _>>().map_err(Error::internal)?;
         let data = match &self.fields {
-            Some(fields) => rows.into_iter().map(|row| chosen(row, fields)).collect::<Result<_, _>>()?,
+            Some(fields) => {
+                let known = fields_of(&T::schema());
+                if let Some(field) = fields.iter().find(|field| !known.contains(*field)) {
+                    return Err(Error::invalid("fields", format!("there is no field \"{field}\" here")).into());
+                }
+                rows.into_iter().map(|row| chosen(row, fields)).collect()
+            }
             None => rows,
         };
         one(StatusCode::OK, &Listed { data, next, prev })
     }
 }
 
-/// The chosen fields of a row.
-fn chosen(row: Value, fields: &[String]) -> Result<Value, Failure> {
-    let Value::Object(mut row) = row else { return Ok(row) };
-    let mut kept = serde_json::Map::new();
-    for field in fields {
-        match row.remove(field) {
-            Some(value) => drop(kept.insert(field.clone(), value)),
-            None => return Err(Error::invalid("fields", format!("there is no field \"{field}\" here")).into()),
-        }
+/// The fields that a description names, whether or not there is a row that shows them.
+fn fields_of(schema: &RefOr<Schema>) -> BTreeSet<String> {
+    match schema {
+        RefOr::T(Schema::Object(object)) => object.properties.keys().cloned().collect(),
+        RefOr::T(Schema::AllOf(parts)) => parts.items.iter().flat_map(fields_of).collect(),
+        _ => BTreeSet::new(),
     }
-    Ok(Value::Object(kept))
+}
+
+/// The chosen fields of a row; `null` for one that the row leaves out.
+fn chosen(row: Value, fields: &[String]) -> Value {
+    let Value::Object(mut row) = row else { return row };
+    fields.iter().map(|field| (field.clone(), row.remove(field).unwrap_or_default())).collect::<Map<_, _>>().into()
 }

@@ -73,7 +73,7 @@ async fn get(State(web): State<Web>, Key(actor): Key, Path(id): Path<AttributeId
     path = "/attributes/{id}",
     operation_id = "attributes_update",
     tag = "Attributes",
-    params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898")),
+    params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898"), ("If-Match" = Option<String>, Header, description = "The ETag that the attribute was read with")),
     request_body(content = AttributeForm, example = json!({"name": "age", "kind": "number", "description": "In years"})),
     responses((status = 200, description = "Change what an attribute holds and means", body = Attribute), Refusals),
     security(("key" = []))

@@ -9,7 +9,6 @@ use axum::{
 use domain::problem::FieldProblem;
 use engine::{Actor, Error};
 use serde::de::DeserializeOwned;
-use std::collections::BTreeSet;
 
 /// The integration that asks.
 #[derive(Debug, Clone)]
@@ -83,7 +82,7 @@ fn is_json(headers: &HeaderMap) -> bool {
     essence.eq_ignore_ascii_case("application/json")
 }
 
-/// A query. A parameter that is unknown, or there twice, is refused.
+/// A query. What is unknown or there twice never comes here: [`super::guard`] refuses it.
 #[derive(Debug, Clone)]
 pub struct Query<T>(pub T);
 
@@ -92,12 +91,6 @@ impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
         let text = parts.uri.query().unwrap_or_default();
-        let mut seen = BTreeSet::new();
-        for (name, _) in url::form_urlencoded::parse(text.as_bytes()) {
-            if !seen.insert(name.to_string()) {
-                return Err(Failure::unreadable(&format!("The parameter \"{name}\" is there twice.")));
-            }
-        }
         let value = serde_path_to_error::deserialize(serde_urlencoded::Deserializer::new(url::form_urlencoded::parse(
             text.as_bytes(),
         )));

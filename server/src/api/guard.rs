@@ -7,7 +7,7 @@ use super::{
 use crate::{extract::Visitor, web::Web};
 use axum::{
     body::{Body, Bytes, to_bytes},
-    extract::{Request, State},
+    extract::{MatchedPath, Request, State},
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
@@ -21,8 +21,13 @@ use engine::{
     operators,
     rate_limit::Key as RateKey,
 };
-use std::time::Duration;
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+    time::Duration,
+};
 use tower::ServiceExt as _;
+use utoipa::openapi::{OpenApi, RefOr, path::ParameterIn};
 
 /// The header of requests that may be repeated.
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -34,8 +39,60 @@ const KEPT_MAX_BYTES: usize = 4 * 1024 * 1024;
 /// How long a request waits for its turn.
 const TURN_PATIENCE: Duration = Duration::from_millis(250);
 
-/// Lets in who has a key that holds, as often as it may.
-pub async fn guard(State(web): State<Web>, visitor: Visitor, mut request: Request, next: Next) -> Response {
+/// The query parameters that each operation takes, by its method and path, as the description says.
+#[derive(Clone)]
+pub struct Parameters(Arc<HashMap<(Method, String), BTreeSet<String>>>);
+
+impl Parameters {
+    /// Those of a description.
+    pub fn of(description: &OpenApi) -> Self {
+        let mut found = HashMap::new();
+        for (path, item) in &description.paths.paths {
+            let operations = [
+                (Method::GET, &item.get),
+                (Method::POST, &item.post),
+                (Method::PUT, &item.put),
+                (Method::PATCH, &item.patch),
+                (Method::DELETE, &item.delete),
+            ];
+            for (method, operation) in operations {
+                let Some(operation) = operation else { continue };
+                let parameters = operation.parameters.iter().flatten().filter_map(|one| match one {
+                    RefOr::T(parameter) => Some(parameter),
+                    RefOr::Ref(_) => None,
+                });
+                let of_query = parameters.filter(|one| matches!(one.parameter_in, ParameterIn::Query));
+                found.insert((method, path.clone()), of_query.map(|one| one.name.clone()).collect());
+            }
+        }
+        Self(Arc::new(found))
+    }
+
+    /// Refuses a parameter that the operation does not take, or that is there twice.
+    fn check(&self, request: &Request) -> Result<(), Failure> {
+        let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str).unwrap_or_default();
+        let path = path.strip_prefix("/api/v1").unwrap_or(path);
+        let Some(known) = self.0.get(&(request.method().clone(), path.to_owned())) else { return Ok(()) };
+        let mut seen = BTreeSet::new();
+        for (name, _) in url::form_urlencoded::parse(request.uri().query().unwrap_or_default().as_bytes()) {
+            if !known.contains(&*name) {
+                return Err(Failure::unreadable(&format!("There is no parameter \"{name}\" here.")));
+            }
+            if !seen.insert(name.to_string()) {
+                return Err(Failure::unreadable(&format!("The parameter \"{name}\" is there twice.")));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Lets in who has a key that holds, as often as it may, and who asks for what is described.
+pub async fn guard(
+    State((web, parameters)): State<(Web, Parameters)>,
+    visitor: Visitor,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let client = visitor.client.clone();
     let admitted = admit(&web, &visitor, request.headers()).await;
     let (actor, policy) = match admitted {
@@ -44,12 +101,13 @@ pub async fn guard(State(web): State<Web>, visitor: Visitor, mut request: Reques
     };
     request.extensions_mut().insert(Key(actor.clone()));
     let mut response = match actor.client.idempotency_key {
+        _ if let Err(failure) = parameters.check(&request) => failure.into_response(),
         Some(_) if !request.method().is_safe() => once(&web, &actor, request, next).await,
         _ => next.run(request).await,
     };
     if let Some(failure) = response.extensions_mut().remove::<Failure>() {
         if let Failure::Engine(error) = &failure
-            && let Error::Forbidden { operation } = **error
+            && let Error::Forbidden { operation, .. } = **error
             && let Err(error) = operators::denied(&web.engine, &actor, operation).await
         {
             tracing::error!(error = ?error, "a refusal could not be written to the audit log");

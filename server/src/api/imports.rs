@@ -128,7 +128,7 @@ async fn get(State(web): State<Web>, Key(actor): Key, Path(id): Path<ImportId>) 
     operation_id = "imports_check",
     tag = "Imports",
     params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898")),
-    request_body(content = ImportOptions, example = json!({"mapping": ["phone", "name"], "default_region": null, "evidence": "list of 12 May", "policies": {}, "repairs": []})),
+    request_body(content = ImportOptions, example = json!({"mapping": ["phone", "name"], "default_region": null, "sms_evidence": "list of 12 May", "policies": {}, "repairs": []})),
     responses((status = 200, description = "Check an import", body = ImportView), Refusals),
     security(("key" = []))
 )]

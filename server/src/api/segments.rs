@@ -108,7 +108,7 @@ async fn get(State(web): State<Web>, Key(actor): Key, Path(id): Path<SegmentId>)
     path = "/segments/{id}",
     operation_id = "segments_update",
     tag = "Segments",
-    params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898")),
+    params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898"), ("If-Match" = Option<String>, Header, description = "The ETag that the segment was read with")),
     request_body(content = SegmentForm, example = json!({"name": "Boston", "filter": "city = \"Boston\" and age >= 18"})),
     responses((status = 200, description = "Change a segment", body = Segment), Refusals),
     security(("key" = []))

@@ -71,7 +71,7 @@ async fn get(State(web): State<Web>, Key(actor): Key, Path(id): Path<TopicId>) -
     path = "/topics/{id}",
     operation_id = "topics_update",
     tag = "Topics",
-    params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898")),
+    params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898"), ("If-Match" = Option<String>, Header, description = "The ETag that the topic was read with")),
     request_body(content = TopicForm, example = json!({"key": "offers", "name": "Deals", "kind": "opt_in"})),
     responses((status = 200, description = "Change a topic", body = Topic), Refusals),
     security(("key" = []))

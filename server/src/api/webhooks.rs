@@ -115,7 +115,7 @@ async fn get(State(web): State<Web>, Key(actor): Key, Path(id): Path<WebhookId>)
     path = "/webhooks/{id}",
     operation_id = "webhooks_update",
     tag = "Webhooks",
-    params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898")),
+    params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898"), ("If-Match" = Option<String>, Header, description = "The ETag that the webhook was read with")),
     request_body(content = WebhookForm, example = json!({"url": "https://example.com/hooks/ese", "types": [], "enabled": true})),
     responses((status = 200, description = "Change a webhook", body = Webhook), Refusals),
     security(("key" = []))

@@ -4,6 +4,7 @@
 mod api;
 mod configuration;
 mod connections;
+mod conventions;
 mod doors;
 mod kill;
 mod preferences;
