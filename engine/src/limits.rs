@@ -35,6 +35,9 @@ pub struct Limits {
     pub validity_seconds: u32,
     /// How far from the end of a person's allowed window we stop handing messages over, in seconds.
     pub window_margin_seconds: u32,
+    /// Up to how many people a filtered list is put in the order of names. Beyond, finding a page of matches in that order reads the
+    /// table from end to end, one place after another.
+    pub ordered_by_name: i64,
     /// The largest upload, in bytes.
     pub upload_bytes: u64,
     /// Where uploads are kept while they are read.
@@ -66,6 +69,7 @@ impl Default for Limits {
             slice: Duration::from_secs(5),
             validity_seconds: 36_000,
             window_margin_seconds: 60,
+            ordered_by_name: 100_000,
             upload_bytes: 2 * 1024 * 1024 * 1024,
             upload_dir: "uploads".into(),
             session_idle: Duration::from_secs(30 * 60),

@@ -6,6 +6,7 @@ mod rare;
 mod vocabulary;
 
 pub use estimate::estimate;
+pub(crate) use estimate::people;
 pub use vocabulary::vocabulary;
 
 use crate::{

@@ -146,7 +146,6 @@ async fn lists(crowd: &Crowd, places: usize) -> Result<Vec<List>> {
         ("consent.sms = opted_in", UserSort::Newest),
         ("plan = \"pro\" and age >= 30", UserSort::Newest),
         ("city = \"Ulm\"", UserSort::Newest),
-        ("city = \"Ulm\"", UserSort::Name),
         ("tag = \"vip\"", UserSort::Changed),
     ];
     for (filter, sort) in users {

@@ -52,7 +52,7 @@ pub async fn estimate(engine: &Engine, actor: &Actor, text: &str) -> Result<Segm
 }
 
 /// How many people there are by the database's own statistics; `None` where it has none.
-async fn people<C: ConnectionTrait>(conn: &C) -> Result<Option<f64>> {
+pub(crate) async fn people<C: ConnectionTrait>(conn: &C) -> Result<Option<f64>> {
     if conn.get_database_backend() != DbBackend::Postgres {
         return Ok(None);
     }

@@ -5,7 +5,8 @@
 //! people have the value. Where many have it the condition would be a burden: every row is then lower-cased anew, and the
 //! order of a list finds a page of matches sooner.
 
-use crate::{Result, db, values};
+use super::estimate::people;
+use crate::Result;
 use domain::filter::{Comparison, Condition, Expr, Field, Filter, Literal, Test};
 use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Statement, Value};
 use serde_json::json;
@@ -34,9 +35,7 @@ pub(super) async fn condition<C: ConnectionTrait>(
     if wanted.is_empty() {
         return Ok(None);
     }
-    let people: Option<f32> =
-        db::scalar(conn, "SELECT reltuples AS value FROM pg_class WHERE oid = 'users'::regclass", values![]).await?;
-    let bound = f64::from(people.unwrap_or(0.0)) / RARE_ONE_IN;
+    let bound = people(conn).await?.unwrap_or(0.0) / RARE_ONE_IN;
     let mut rarest: Option<(f64, Vec<Value>)> = None;
     for (name, text) in wanted.into_iter().take(LOOKED_AT_MAX) {
         let text = text.to_ascii_lowercase();

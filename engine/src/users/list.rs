@@ -30,7 +30,8 @@ pub async fn list(engine: &Engine, actor: &Actor, filter: &str, page: &PageReque
 /// stands in addresses.
 ///
 /// # Errors
-/// [`Error::Invalid`] on `filter` (also when it takes too long to answer) or `after`, [`Error::Forbidden`].
+/// [`Error::Invalid`] on `filter` (also when it takes too long to answer), `after`, or on `sort` for an order by name of a filtered list
+/// when there are very many people, [`Error::Forbidden`].
 pub async fn list_sorted(
     engine: &Engine,
     actor: &Actor,
@@ -42,6 +43,12 @@ pub async fn list_sorted(
     let conn = engine.db.asked();
     let parsed = segments::checked(conn, filter, "filter").await?;
     let order = Order::of(conn, sort);
+    if order.by_name && parsed.expr().is_some() && are_more(conn, engine.limits.ordered_by_name).await? {
+        let most = engine.limits.ordered_by_name;
+        let why =
+            format!("with a filter, more than {most} people cannot be put in the order of their names; choose another");
+        return Err(Error::invalid("sort", why));
+    }
     let mut values: Vec<Value> = values![i64::from(page.limit()) + 1];
     let beyond = match &page.after {
         Some(cursor) => order.beyond(conn, cursor, &mut values).await?,
@@ -53,6 +60,18 @@ pub async fn list_sorted(
     let rows: Vec<user::Model> = db::all(conn, &sql, values).await?;
     let page = Page::cut(rows, page.limit(), |row| cursor(sort, row));
     Ok(Page { rows: with_consents(conn, page.rows).await?, next: page.next })
+}
+
+/// Whether there are more people than this, as far as the database knows without counting them all.
+async fn are_more<C: ConnectionTrait>(conn: &C, most: i64) -> Result<bool> {
+    let people = match segments::people(conn).await? {
+        Some(people) => people as i64,
+        None => {
+            let sql = "SELECT count(*) AS value FROM (SELECT 1 FROM users LIMIT $1) AS some";
+            db::scalar(conn, sql, values![most.saturating_add(1)]).await?.unwrap_or(0)
+        }
+    };
+    Ok(people > most)
 }
 
 /// An order: what is compared before the id, if anything, and which way. Each is an index of migration 20, or the

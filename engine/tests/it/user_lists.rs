@@ -13,7 +13,7 @@ use engine::{
     Error, attributes, both,
     db::{self, Pools},
     segments, subscriptions,
-    testing::TestEnv,
+    testing::{Backend, TestEnv},
     topics, user_views, users,
 };
 use std::time::Duration;
@@ -48,6 +48,25 @@ async fn offers(env: &TestEnv) -> domain::ids::TopicId {
 }
 
 both! {
+    async fn a_filtered_list_of_very_many_is_not_put_in_the_order_of_names(env: TestEnv) {
+        let backend = if matches!(env.location(), db::Location::Sqlite(_)) { Backend::Sqlite } else { Backend::Postgres };
+        let env = TestEnv::with(backend, |limits| limits.ordered_by_name = 2).await;
+        for n in 1..=3 {
+            env.user(&format!("+1202555014{n}")).name("Ann").create().await;
+        }
+        if backend == Backend::Postgres {
+            db::exec(env.engine.db.for_migrations(), "ANALYZE users", Vec::new()).await.unwrap();
+        }
+        let ask = |filter: &'static str, sort| {
+            let env = &env;
+            async move { users::list_sorted(&env.engine, &env.admin, filter, sort, &PageRequest::default()).await }
+        };
+        let refused = ask("name = \"Ann\"", UserSort::Name).await.unwrap_err();
+        assert_eq!(detail(&refused).0, "/sort");
+        assert_eq!(ask("", UserSort::NameDown).await.unwrap().rows.len(), 3);
+        assert_eq!(ask("name = \"Ann\"", UserSort::Changed).await.unwrap().rows.len(), 3);
+    }
+
     async fn every_order_pages_through_everyone_once(env: TestEnv) {
         let mut ids = Vec::new();
         // Names that differ by case only, and people without one, have their place too.
