@@ -7,6 +7,7 @@ use domain::{
     ids::{ApiKeyId, OperatorId},
     operator::{Operation, Role, may},
 };
+use serde::Serialize;
 
 /// Where a request comes from.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -19,6 +20,8 @@ pub struct Client {
     pub request_id: Option<String>,
     /// The `Idempotency-Key` under which an integration may repeat the request.
     pub idempotency_key: Option<String>,
+    /// The `If-Match` of the request: tags of what it means to change.
+    pub if_match: Option<String>,
 }
 
 /// Who acts, and from where.
@@ -87,6 +90,23 @@ impl Actor {
             Identity::Operator { id, .. } => Some(*id),
         }
     }
+}
+
+/// The tag of a representation, for `ETag` and `If-Match`: the same bytes have the same.
+pub fn tag(body: &[u8]) -> String {
+    format!("\"{}\"", &hex::encode(crate::digest(body))[..32])
+}
+
+/// Refuses a change of something that is no longer as the caller read it; without `If-Match` the last writer wins. To be asked of
+/// what was read once its row is locked.
+///
+/// # Errors
+/// [`Error::Stale`].
+pub(crate) fn unchanged<T: Serialize>(actor: &Actor, current: &T) -> Result<()> {
+    let Some(wanted) = &actor.client.if_match else { return Ok(()) };
+    let now = tag(&serde_json::to_vec(current)?);
+    let matches = wanted.trim() == "*" || wanted.split(',').any(|one| one.trim() == now);
+    if matches { Ok(()) } else { Err(Error::Stale) }
 }
 
 /// Whether the actor may do this. Every use case begins with it; what the table does not name is denied.

@@ -2,7 +2,7 @@
 
 use crate::{
     Engine, Error, Result,
-    actor::{Actor, authorize},
+    actor::{Actor, authorize, unchanged},
     audit::{self, Act},
     cells,
     db::{self, Kind, Rows},
@@ -150,7 +150,9 @@ pub async fn update(engine: &Engine, actor: &Actor, id: AttributeId, form: &Attr
     authorize(Operation::ContentWrite, actor)?;
     let (name, description) = checked(form)?;
     let tx = engine.db.begin().await?;
+    db::lock_row(&tx, "attributes", id.0).await?;
     let before = load(&tx, id).await?;
+    unchanged(actor, &before)?;
     if name != before.name {
         return Err(Error::invalid("name", "filters and templates use this name: declare another attribute instead"));
     }

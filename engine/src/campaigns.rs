@@ -15,7 +15,7 @@ pub use why::why;
 
 use crate::{
     Doorbell, Engine, Error, Result,
-    actor::{Actor, authorize},
+    actor::{Actor, authorize, unchanged},
     audit::{self, Act},
     brakes, db,
     feed::{self, News},
@@ -114,6 +114,10 @@ pub async fn update(engine: &Engine, actor: &Actor, id: CampaignId, form: &Campa
     checks::form(engine, form).await?;
     let tx = engine.db.begin().await?;
     let before = load_for_update(&tx, id).await?;
+    if actor.client.if_match.is_some() {
+        let approval = approvals::standing(&tx, &before).await?;
+        unchanged(actor, &Campaign { approval, ..before.clone().into_campaign()? })?;
+    }
     if !matches!(before.status()?, CampaignStatus::Draft | CampaignStatus::Scheduled) {
         return Err(Error::conflict("a campaign can be changed only before it is launched"));
     }

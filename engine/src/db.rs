@@ -333,6 +333,15 @@ fn instant(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, false)
 }
 
+/// Locks the row of a table with this id until the transaction ends, if there is one.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn lock_row<C: ConnectionTrait>(conn: &C, table: &str, id: uuid::Uuid) -> Result<()> {
+    let sql = format!("SELECT 1 AS value FROM {table} WHERE id = $1{}", lock(conn));
+    scalar::<i32, _>(conn, &sql, vec![id.into()]).await.map(drop)
+}
+
 /// Marks a place in the caller's transaction, to go back to with [`back_to_mark`] or to forget with [`forget_mark`].
 ///
 /// # Errors

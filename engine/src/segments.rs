@@ -11,7 +11,7 @@ pub use vocabulary::vocabulary;
 
 use crate::{
     Engine, Error, Result,
-    actor::{Actor, authorize},
+    actor::{Actor, authorize, unchanged},
     attributes,
     audit::{self, Act},
     db,
@@ -109,7 +109,9 @@ pub async fn update(engine: &Engine, actor: &Actor, id: SegmentId, name: &str, f
     authorize(Operation::ContentWrite, actor)?;
     let name = check_name(name)?;
     let tx = engine.db.begin().await?;
+    db::lock_row(&tx, "segments", id.0).await?;
     let before = load(&tx, id).await?;
+    unchanged(actor, &Segment::from(before.clone()))?;
     let filter = checked(&tx, filter, "filter").await?.to_string();
     let taken = "SELECT 1 AS value FROM segments WHERE name = $1 AND id <> $2";
     if db::scalar::<i32, _>(&tx, taken, values![name, id.0]).await?.is_some() {

@@ -14,7 +14,7 @@ pub(crate) use variables::remember;
 
 use crate::{
     Engine, Error, Result,
-    actor::{Actor, authorize},
+    actor::{Actor, authorize, unchanged},
     audit::{self, Act},
     db,
     entity::{template, template_version},
@@ -129,9 +129,9 @@ pub async fn update(engine: &Engine, actor: &Actor, id: TemplateId, form: &Templ
     authorize(Operation::ContentWrite, actor)?;
     let form = check::check(form, &known_variables(engine).await?)?;
     let tx = engine.db.begin().await?;
-    let sql = format!("SELECT id AS value FROM templates WHERE id = $1{}", db::lock(&tx));
-    db::scalar::<Uuid, _>(&tx, &sql, values![id.0]).await?.ok_or(Error::NotFound { what: "template" })?;
+    db::lock_row(&tx, "templates", id.0).await?;
     let before = load(&tx, id).await?;
+    unchanged(actor, &before)?;
     if before.channel != form.channel {
         return Err(Error::invalid("channel", "a template stays on its channel; make another for this one"));
     }

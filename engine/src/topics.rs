@@ -2,7 +2,7 @@
 
 use crate::{
     Engine, Error, Result,
-    actor::{Actor, authorize},
+    actor::{Actor, authorize, unchanged},
     audit::{self, Act},
     db,
     entity::topic,
@@ -36,7 +36,10 @@ struct Count {
 /// [`Error::Forbidden`].
 pub async fn list(engine: &Engine, actor: &Actor) -> Result<Vec<Topic>> {
     authorize(Operation::ContentRead, actor)?;
-    let conn = engine.db.read();
+    all(engine.db.read()).await
+}
+
+async fn all<C: ConnectionTrait>(conn: &C) -> Result<Vec<Topic>> {
     let rows = topic::Entity::find().order_by_asc(topic::Column::Name).limit(TOPICS_MAX).all(conn).await?;
     // Choices of someone who was merged into another are history; the other's own row counts.
     let counts: Vec<Count> = db::all(
@@ -123,7 +126,12 @@ pub async fn update(engine: &Engine, actor: &Actor, id: TopicId, form: &TopicFor
     authorize(Operation::ContentWrite, actor)?;
     let (key, name) = checked(form)?;
     let tx = engine.db.begin().await?;
+    db::lock_row(&tx, "topics", id.0).await?;
     let before = load(&tx, id).await?;
+    if actor.client.if_match.is_some() {
+        let listed = all(&tx).await?;
+        unchanged(actor, &listed.into_iter().find(|topic| topic.id == id))?;
+    }
     if key != before.key {
         return Err(Error::invalid("key", "people know this keyword: make a topic of its own for another"));
     }

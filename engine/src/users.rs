@@ -20,7 +20,7 @@ pub use upsert::upsert;
 
 use crate::{
     Engine, Error, Result,
-    actor::{Actor, authorize},
+    actor::{Actor, authorize, unchanged},
     attributes,
     audit::{self, Act},
     consents,
@@ -143,6 +143,19 @@ pub async fn create(engine: &Engine, actor: &Actor, form: &UserForm) -> Result<U
 /// [`Error::Invalid`] by field, [`Error::Conflict`] when the number is taken or the person was merged into another,
 /// [`Error::NotFound`], [`Error::Forbidden`].
 pub async fn update(engine: &Engine, actor: &Actor, id: UserId, form: &UserForm) -> Result<User> {
+    change(engine, actor, id, |_| form.clone()).await
+}
+
+/// The same with a form that is made of the person as they are, whom nobody else changes meanwhile.
+///
+/// # Errors
+/// As [`update`].
+pub async fn change(
+    engine: &Engine,
+    actor: &Actor,
+    id: UserId,
+    form: impl FnOnce(User) -> UserForm + Send,
+) -> Result<User> {
     authorize(Operation::UserWrite, actor)?;
     let tx = engine.db.begin().await?;
     let declared = attributes::declared(&tx).await?;
@@ -152,7 +165,9 @@ pub async fn update(engine: &Engine, actor: &Actor, id: UserId, form: &UserForm)
     if row.merged_into.is_some() {
         return Err(Error::conflict("this person was merged into another"));
     }
-    let mut entered = Entered::read(form, &declared, &row.attributes)?;
+    let current = load(&tx, id).await?;
+    unchanged(actor, &current)?;
+    let mut entered = Entered::read(&form(current), &declared, &row.attributes)?;
     if entered.phone.is_none() && row.whatsapp_id.is_none() {
         return Err(Error::invalid("phone", "a person needs a number"));
     }

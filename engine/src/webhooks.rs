@@ -15,7 +15,7 @@ pub use post::Poster;
 
 use crate::{
     Engine, Error, Result,
-    actor::{Actor, authorize},
+    actor::{Actor, authorize, unchanged},
     audit::{self, Act},
     db, feed,
     signing::LinkKey,
@@ -182,7 +182,10 @@ pub async fn update(engine: &Engine, actor: &Actor, id: WebhookId, form: &Webhoo
     authorize(Operation::WebhookWrite, actor)?;
     check(engine, form).await?;
     let tx = engine.db.begin().await?;
+    db::lock_row(&tx, "webhooks", id.0).await?;
     let before = load(&tx, id).await?;
+    let before = before.view();
+    unchanged(actor, &before)?;
     let revived = form.enabled && !before.enabled;
     db::exec(
         &tx,
@@ -199,7 +202,7 @@ pub async fn update(engine: &Engine, actor: &Actor, id: WebhookId, form: &Webhoo
         ],
     )
     .await?;
-    record(engine, &tx, actor, "webhook.update", id.0, Some(json!(before.view())), Some(json!(form))).await?;
+    record(engine, &tx, actor, "webhook.update", id.0, Some(json!(before)), Some(json!(form))).await?;
     let webhook = load(&tx, id).await?.view();
     tx.commit().await?;
     Ok(webhook)

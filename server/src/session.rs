@@ -36,6 +36,7 @@ pub async fn identify(State(web): State<Web>, mut request: Request, next: Next) 
         user_agent: headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).map(str::to_owned),
         request_id: mark.as_ref().map(|mark| mark.id.clone()),
         idempotency_key: None,
+        if_match: None,
     };
     let nonce = mark.map(|mark| mark.nonce).unwrap_or_default();
     let mut visitor = Visitor { client, nonce, ..Visitor::default() };

@@ -3,15 +3,14 @@
 use super::{Cursors, cursor::Place};
 use crate::problem;
 use axum::{
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use domain::{
     page::{LIMIT_MAX, Page, PageRequest},
     problem::{Kind, Problem},
 };
-use engine::{Error, digest, exports::Format};
+use engine::{Error, actor::tag, exports::Format};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::{collections::BTreeSet, sync::Arc};
@@ -141,11 +140,6 @@ impl IntoResponse for Failure {
 /// What a handler answers.
 pub type Answer = Result<Response, Failure>;
 
-/// The tag of a representation, for `ETag` and `If-Match`.
-fn tag(body: &[u8]) -> String {
-    format!("\"{}\"", BASE64_URL_SAFE_NO_PAD.encode(&digest(body)[..12]))
-}
-
 /// One resource, with its tag.
 pub fn one<T: Serialize>(status: StatusCode, value: &T) -> Answer {
     let body = serde_json::to_vec(value).map_err(Error::internal)?;
@@ -195,18 +189,6 @@ impl From<FileForm> for Format {
 /// Done, with nothing to say.
 pub fn done() -> Answer {
     Ok(StatusCode::NO_CONTENT.into_response())
-}
-
-/// Refuses a change of something that is no longer as the caller read it. Without `If-Match` the last writer wins.
-///
-/// # Errors
-/// [`Error::Stale`].
-pub fn still<T: Serialize>(headers: &HeaderMap, current: &T) -> Result<(), Failure> {
-    let Some(wanted) = headers.get(header::IF_MATCH) else { return Ok(()) };
-    let wanted = wanted.to_str().map_err(|_| Failure::unreadable("If-Match cannot be read."))?;
-    let now = tag(&serde_json::to_vec(current).map_err(Error::internal)?);
-    let matches = wanted.trim() == "*" || wanted.split(',').any(|one| one.trim() == now);
-    if matches { Ok(()) } else { Err(Error::Stale.into()) }
 }
 
 /// What a list is asked for: where it begins, how many rows, and which of their fields.

@@ -1,14 +1,11 @@
 //! Declared attributes.
 
 use super::{
-    answer::{Answer, Refusals, Rows, done, made, one, still},
+    answer::{Answer, Refusals, Rows, done, made, one},
     extract::{Json, Key, Path},
 };
 use crate::web::Web;
-use axum::{
-    extract::State,
-    http::{HeaderMap, StatusCode},
-};
+use axum::{extract::State, http::StatusCode};
 use domain::{
     attribute::{Attribute, AttributeForm},
     ids::AttributeId,
@@ -82,10 +79,8 @@ async fn update(
     State(web): State<Web>,
     Key(actor): Key,
     Path(id): Path<AttributeId>,
-    headers: HeaderMap,
     Json(form): Json<AttributeForm>,
 ) -> Answer {
-    still(&headers, &attributes::get(&web.engine, &actor, id).await?)?;
     one(StatusCode::OK, &attributes::update(&web.engine, &actor, id, &form).await?)
 }
 

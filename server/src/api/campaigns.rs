@@ -1,14 +1,11 @@
 //! Campaigns: written, launched, watched, stopped.
 
 use super::{
-    answer::{Answer, Asked, Failure, FileForm, Listed, Refusals, done, made, one, still},
+    answer::{Answer, Asked, Failure, FileForm, Listed, Refusals, done, made, one},
     extract::{Json, Key, Path, Query},
 };
 use crate::{download, web::Web};
-use axum::{
-    extract::State,
-    http::{HeaderMap, StatusCode},
-};
+use axum::{extract::State, http::StatusCode};
 use domain::{
     campaign::{Campaign, CampaignForm, CampaignRow, CampaignStatus, Listed as Listing, Preview, Progress, Start},
     forecast::Forecast,
@@ -158,10 +155,8 @@ async fn update(
     State(web): State<Web>,
     Key(actor): Key,
     Path(id): Path<CampaignId>,
-    headers: HeaderMap,
     Json(form): Json<CampaignForm>,
 ) -> Answer {
-    still(&headers, &campaigns::get(&web.engine, &actor, id).await?.campaign)?;
     one(StatusCode::OK, &campaigns::update(&web.engine, &actor, id, &form).await?)
 }
 

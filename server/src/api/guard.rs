@@ -135,6 +135,9 @@ async fn admit(web: &Web, visitor: &Visitor, headers: &HeaderMap) -> Result<(Act
         }
         client.idempotency_key = Some(text.to_owned());
     }
+    if let Some(value) = headers.get(header::IF_MATCH) {
+        client.if_match = Some(value.to_str().map_err(|_| Failure::unreadable("If-Match cannot be read."))?.to_owned());
+    }
     let mut all = headers.get_all(header::AUTHORIZATION).iter();
     let (Some(value), None) = (all.next(), all.next()) else { return Err(Error::Unauthenticated.into()) };
     let text = value.to_str().map_err(|_| Error::Unauthenticated)?;

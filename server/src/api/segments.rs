@@ -1,14 +1,11 @@
 //! Segments: saved filters over users.
 
 use super::{
-    answer::{Answer, Refusals, Rows, done, made, one, still},
+    answer::{Answer, Refusals, Rows, done, made, one},
     extract::{Json, Key, Path},
 };
 use crate::web::Web;
-use axum::{
-    extract::State,
-    http::{HeaderMap, StatusCode},
-};
+use axum::{extract::State, http::StatusCode};
 use domain::{
     ids::{SegmentId, UserId},
     segment::{Segment, SegmentCount, SegmentEstimate, SegmentMatch},
@@ -117,10 +114,8 @@ async fn update(
     State(web): State<Web>,
     Key(actor): Key,
     Path(id): Path<SegmentId>,
-    headers: HeaderMap,
     Json(form): Json<SegmentForm>,
 ) -> Answer {
-    still(&headers, &segments::get(&web.engine, &actor, id).await?)?;
     one(StatusCode::OK, &segments::update(&web.engine, &actor, id, &form.name, &form.filter).await?)
 }
 

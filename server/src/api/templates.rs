@@ -1,14 +1,11 @@
 //! Templates, their versions, previews and tests.
 
 use super::{
-    answer::{Answer, Refusals, Rows, made, one, still},
+    answer::{Answer, Refusals, Rows, made, one},
     extract::{Json, Key, Path},
 };
 use crate::web::Web;
-use axum::{
-    extract::State,
-    http::{HeaderMap, StatusCode},
-};
+use axum::{extract::State, http::StatusCode};
 use domain::{
     ids::{TemplateId, UserId},
     phone::Channel,
@@ -113,10 +110,8 @@ async fn update(
     State(web): State<Web>,
     Key(actor): Key,
     Path(id): Path<TemplateId>,
-    headers: HeaderMap,
     Json(form): Json<TemplateForm>,
 ) -> Answer {
-    still(&headers, &templates::get(&web.engine, &actor, id).await?)?;
     one(StatusCode::OK, &templates::update(&web.engine, &actor, id, &form).await?)
 }
 

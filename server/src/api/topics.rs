@@ -1,14 +1,11 @@
 //! Topics that people follow.
 
 use super::{
-    answer::{Answer, Refusals, Rows, done, made, one, still},
+    answer::{Answer, Refusals, Rows, done, made, one},
     extract::{Json, Key, Path},
 };
 use crate::web::Web;
-use axum::{
-    extract::State,
-    http::{HeaderMap, StatusCode},
-};
+use axum::{extract::State, http::StatusCode};
 use domain::{
     ids::TopicId,
     topic::{Topic, TopicForm},
@@ -80,10 +77,8 @@ async fn update(
     State(web): State<Web>,
     Key(actor): Key,
     Path(id): Path<TopicId>,
-    headers: HeaderMap,
     Json(form): Json<TopicForm>,
 ) -> Answer {
-    still(&headers, &topics::get(&web.engine, &actor, id).await?)?;
     one(StatusCode::OK, &topics::update(&web.engine, &actor, id, &form).await?)
 }
 

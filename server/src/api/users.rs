@@ -1,14 +1,11 @@
 //! Users: who they are, what they agreed to, and what happened to them.
 
 use super::{
-    answer::{Answer, Asked, Failure, FileForm, Listed, Refusals, Rows, done, made, one, still},
+    answer::{Answer, Asked, Failure, FileForm, Listed, Refusals, Rows, done, made, one},
     extract::{Json, Key, Path, Query},
 };
 use crate::{download, web::Web};
-use axum::{
-    extract::State,
-    http::{HeaderMap, StatusCode},
-};
+use axum::{extract::State, http::StatusCode};
 use domain::{
     campaign::Why,
     consent::{ConsentEvent, ConsentKind},
@@ -276,20 +273,17 @@ async fn update(
     State(web): State<Web>,
     Key(actor): Key,
     Path(id): Path<UserId>,
-    headers: HeaderMap,
     Json(change): Json<UserChange>,
 ) -> Answer {
-    let now = users::get(&web.engine, &actor, id).await?.user;
-    still(&headers, &now)?;
     let text = |given: Option<String>, now: Option<String>| given.or(now).unwrap_or_default();
-    let form = UserForm {
+    let form = |now: User| UserForm {
         phone: text(change.phone, now.phone.map(|phone| phone.to_string())),
         name: text(change.name, now.name),
         locale: text(change.locale, now.locale),
         zone: text(change.zone, now.zone),
         attributes: change.attributes.map(|given| now.attributes.into_iter().chain(given).collect()),
     };
-    one(StatusCode::OK, &users::update(&web.engine, &actor, id, &form).await?)
+    one(StatusCode::OK, &users::change(&web.engine, &actor, id, form).await?)
 }
 
 /// Delete or erase a user

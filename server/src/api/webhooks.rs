@@ -5,10 +5,7 @@ use super::{
     extract::{Json, Key, Path, Query},
 };
 use crate::web::Web;
-use axum::{
-    extract::State,
-    http::{HeaderMap, StatusCode},
-};
+use axum::{extract::State, http::StatusCode};
 use chrono::{DateTime, Utc};
 use domain::{
     ids::WebhookId,
@@ -124,10 +121,8 @@ async fn update(
     State(web): State<Web>,
     Key(actor): Key,
     Path(id): Path<WebhookId>,
-    headers: HeaderMap,
     Json(form): Json<WebhookForm>,
 ) -> Answer {
-    super::answer::still(&headers, &webhooks::get(&web.engine, &actor, id).await?)?;
     one(StatusCode::OK, &webhooks::update(&web.engine, &actor, id, &form).await?)
 }
 

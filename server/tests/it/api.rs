@@ -211,6 +211,35 @@ async fn a_user_is_made_read_changed_and_removed() {
 }
 
 #[tokio::test]
+async fn of_changes_at_once_none_is_lost() {
+    let server = Server::start().await;
+    let key = key(&server, &Scope::ALL).await;
+    let form = json!({ "phone": "+12025550143", "name": "Ann" });
+    let id = json_of(ask(&server, &key, Method::POST, "/users").json(&form), 201).await["id"].clone();
+    let place = format!("/users/{}", id.as_str().unwrap());
+    for round in 0..10 {
+        let read = ask(&server, &key, Method::GET, &place).send().await.unwrap();
+        let tag = read.headers()["etag"].to_str().unwrap().to_owned();
+        // Whoever read the same changes it once.
+        let change = |name: &str| {
+            let change = json!({ "name": format!("{name} {round}") });
+            ask(&server, &key, Method::PATCH, &place).header("if-match", &tag).json(&change).send()
+        };
+        let (one, two) = tokio::join!(change("Bo"), change("Cy"));
+        let statuses = BTreeSet::from([one.unwrap().status().as_u16(), two.unwrap().status().as_u16()]);
+        assert_eq!(statuses, BTreeSet::from([200, 412]));
+        // Whoever changes another field takes nothing back.
+        let patch = |change: Value| ask(&server, &key, Method::PATCH, &place).json(&change).send();
+        let (zone, age) = if round % 2 == 0 { ("Europe/Berlin", 40) } else { ("Asia/Colombo", 41) };
+        let (one, two) = tokio::join!(patch(json!({ "zone": zone })), patch(json!({ "attributes": { "age": age } })));
+        assert!(one.unwrap().status() == 200 && two.unwrap().status() == 200);
+        let now = json_of(ask(&server, &key, Method::GET, &place), 200).await;
+        assert_eq!((&now["zone"], &now["attributes"]["age"]), (&json!(zone), &json!(age)));
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn pages_lead_on_and_back() {
     let server = Server::start().await;
     let key = key(&server, &Scope::ALL).await;
