@@ -16,7 +16,7 @@ mod refold;
 pub(crate) use bulk::append_many;
 pub(crate) use hold::{Held, hold, hold_many, lock_people, standing_of};
 pub use receipt::{receipt, verify_receipt};
-pub use refold::{Difference, refold};
+pub use refold::{Difference, Subject, refold};
 
 use crate::{
     Engine, Error, Result,

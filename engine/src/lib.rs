@@ -46,6 +46,7 @@ pub mod provider;
 pub mod queue;
 pub mod quiet_rules;
 pub mod rate_limit;
+pub mod rebuild;
 pub mod receipts;
 pub mod reconcile;
 pub mod segments;

@@ -16,7 +16,7 @@ use domain::{
 use engine::{
     Actor, Db, api_keys, consents,
     db::{Location, Pools},
-    operators,
+    operators, rebuild,
 };
 use migrations::{Migrator, MigratorTrait as _};
 use std::{
@@ -81,6 +81,13 @@ pub enum Command {
     VerifyReceipt {
         /// The file, as it was downloaded.
         file: std::path::PathBuf,
+    },
+    /// Fold the raw log, the ledgers and the rows again, and name every table that says something else; then put counters right.
+    /// The exit code says whether anything differed. Run it while nothing is sent and nothing comes in.
+    Rebuild {
+        /// Only look: change nothing.
+        #[arg(long)]
+        verify: bool,
     },
     /// Ask a running `serve` whether it lives; the exit code is the answer.
     Healthcheck,
@@ -170,9 +177,32 @@ pub async fn run(cli: Cli) -> Result<()> {
         Command::Operator(command) => operator(config, command).await,
         Command::Key(command) => key(config, command).await,
         Command::VerifyReceipt { file } => verify_receipt(config, &file).await,
+        Command::Rebuild { verify } => rebuild(config, verify).await,
         Command::Healthcheck => healthcheck(config.settings.listen),
         Command::Import(_) | Command::Campaign(_) | Command::Events(_) => bail!("these need no configuration"),
     }
+}
+
+async fn rebuild(config: Config, only_verify: bool) -> Result<()> {
+    let application = Application::build(config, Role::Command).await?;
+    let engine = &application.engine;
+    let found = rebuild::verify(engine).await?;
+    let mut out = std::io::stdout();
+    for difference in &found.differences {
+        writeln!(out, "{difference}")?;
+    }
+    writeln!(
+        out,
+        "{} messages folded, {} of them erased; {} differences",
+        found.messages,
+        found.erased,
+        found.differences.len()
+    )?;
+    if !only_verify {
+        writeln!(out, "{} campaigns' counters put right", rebuild::counters_anew(engine).await?)?;
+    }
+    ensure!(found.differences.is_empty(), "the tables are not what they were made of");
+    Ok(())
 }
 
 async fn key(config: Config, command: KeyCommand) -> Result<()> {

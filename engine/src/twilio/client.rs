@@ -357,6 +357,12 @@ fn settle(answer: Answer, exchange: RawExchange) -> Result<Accepted, SendError> 
     }
 }
 
+/// The state that an answer to a create tells of, if the message was accepted.
+pub(super) fn accepted(http_status: u16, body: &[u8]) -> Option<State> {
+    let (sid, word) = wire::created(body).filter(|_| (200..300).contains(&http_status))?;
+    Some(first_state(sid, &word))
+}
+
 /// The state of a message that was just accepted. An unknown word is no reason to doubt that it was.
 fn first_state(sid: Sid, word: &str) -> State {
     match status_word(word) {

@@ -1,10 +1,12 @@
 //! Reads again what was stored verbatim: the event log keeps requests as they were on the wire.
 
 use super::{
+    client,
     signature::Params,
     webhook::{self, InboundWebhook, StatusCallback, status_callback},
 };
 use crate::provider::RawExchange;
+use domain::message::State;
 
 /// A status report, as its request's body was stored. It was verified before, so whose account it names is not asked again.
 /// `None` if it cannot be read.
@@ -21,6 +23,12 @@ pub fn inbound(body: &str) -> Option<InboundWebhook> {
     webhook::inbound(params, &account).ok()
 }
 
+/// The state in which the provider took a message, by the stored exchange; `None` if it did not, or did not say so.
+pub fn accepted(exchange: &str) -> Option<State> {
+    let exchange: RawExchange = serde_json::from_str(exchange).ok()?;
+    client::accepted(exchange.http_status?, exchange.response?.as_bytes())
+}
+
 /// The text of a stored request to send; `None` if it was one for a template that the provider fills in.
 pub fn text(exchange: &str) -> Option<String> {
     let exchange: RawExchange = serde_json::from_str(exchange).ok()?;
@@ -31,7 +39,6 @@ pub fn text(exchange: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::message::State;
 
     #[test]
     fn a_stored_report_reads_as_it_did_when_it_came() {

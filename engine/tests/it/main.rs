@@ -23,6 +23,7 @@ mod migrations;
 mod overview;
 mod people;
 mod phones;
+mod rebuild;
 mod segments;
 mod spool;
 mod suppressions;

@@ -249,6 +249,17 @@ impl World {
         assert_eq!(progress.bucket(Bucket::Sent), i64::from(PEOPLE), "{progress:?}");
         let recount = engine::states::recount(self.engine.db.read(), id).await.expect("a recount");
         assert_eq!(progress.states, recount);
+        // And all that is kept against what it was made of, by the program itself.
+        let verify = Command::new(env!("CARGO_BIN_EXE_ese"))
+            .args(["rebuild", "--verify"])
+            .env_clear()
+            .envs(self.environment.iter().cloned())
+            .current_dir(self.folder.path())
+            .output()
+            .expect("the binary was built for this test");
+        let said = String::from_utf8_lossy(&verify.stdout);
+        assert!(verify.status.success(), "{said}{}", String::from_utf8_lossy(&verify.stderr));
+        assert!(said.contains(&format!("{PEOPLE} messages folded, 0 of them erased; 0 differences")), "{said}");
     }
 }
 
