@@ -10,6 +10,7 @@ mod forecast;
 mod frequency;
 mod gates;
 mod pace;
+mod priority;
 mod send;
 mod settle;
 
@@ -171,6 +172,7 @@ async fn claim_and_send(
         let least = engine.slots.least(engine.limits.claim_rows);
         drop(engine.slots.in_flight.acquire_many(least).await);
         let free = engine.slots.in_flight.available_permits().max(least as usize);
+        priority::make_way(engine, context).await?;
         if !is_probe {
             is_probe = match breakers::admit(engine, &scopes).await? {
                 Admission::Free => false,

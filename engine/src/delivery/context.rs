@@ -45,6 +45,8 @@ pub(crate) struct Context {
     pub quiet: Policy,
     /// How many messages a person may get, of the workspace and of the campaign; none for what is no campaign.
     pub caps: Vec<Cap>,
+    /// Whether it is a campaign, which lets single messages and tests go first.
+    pub is_bulk: bool,
     /// When it was launched.
     pub launched_at: Option<DateTime<Utc>>,
     /// What the clock on each person's wall must show first.
@@ -86,7 +88,8 @@ impl Context {
         let mut context = Self::build(engine, engine.db.read(), id, &record.form()?, Some(version)).await?;
         context.launched_at = record.launched_at;
         context.canary = record.awaited_canary();
-        if record.kind != CampaignKind::Bulk.as_str() {
+        context.is_bulk = record.kind == CampaignKind::Bulk.as_str();
+        if !context.is_bulk {
             context.caps.clear();
         }
         Ok(Some(context))
@@ -137,6 +140,7 @@ impl Context {
         Ok(Self {
             id,
             caps: workspace.map(|one| one.cap).chain(form.frequency_cap).collect(),
+            is_bulk: true,
             launched_at: None,
             canary: None,
             channel,

@@ -9,7 +9,7 @@ use domain::{
     phone::Channel,
     test_send::{TEST_SEND_MAX, TestSendForm},
 };
-use engine::{Error, both, campaigns, messages, test_sends, testing::TestEnv};
+use engine::{Doorbell, Error, both, campaigns, db, jobs, messages, test_sends, testing::TestEnv, values};
 
 fn number(n: u32) -> String {
     format!("+1202555{:04}", 4_000 + n)
@@ -38,6 +38,36 @@ fn fields<T: std::fmt::Debug>(answer: engine::Result<T>) -> Vec<String> {
 }
 
 both! {
+    async fn under_a_tight_rate_a_campaign_makes_way(env: TestEnv) {
+        let tester = marked(&env, 0).await;
+        let sender = env.sender(Channel::Sms).await;
+        let slow = "UPDATE senders SET rate_per_second = 2 WHERE id = $1";
+        db::exec(env.engine.db.for_migrations(), slow, values![sender.id.0]).await.unwrap();
+        for n in 1..=4 {
+            env.user(&number(n)).name("Anyone").opted_in(Channel::Sms).create().await;
+        }
+        env.campaign().filter("name = \"Anyone\"").launch().await;
+        // The audience is there, and has not been sent to.
+        let expand = env.take_jobs();
+        for bell in expand {
+            jobs::run(&env.engine, bell).await.unwrap();
+        }
+        let bulk = env.take_jobs();
+        test_sends::send(&env.engine, &env.admin, &form(&env, &[tester]).await).await.unwrap();
+        let test = env.take_jobs();
+        let run = async |bells: Vec<Doorbell>| {
+            for bell in bells {
+                jobs::run(&env.engine, bell).await.unwrap();
+            }
+        };
+        // Bulk is rung for first, and runs all the while.
+        tokio::join!(run(bulk), run(test));
+        env.run_jobs().await;
+        let log = env.simulator.truth();
+        assert_eq!(log.len(), 5);
+        assert_eq!(log[0].to, number(0), "{:?}", log.iter().map(|entry| &entry.to).collect::<Vec<_>>());
+    }
+
     async fn only_marked_people_get_it(env: TestEnv) {
         let (tester, stranger) = (marked(&env, 0).await, env.user(&number(1)).opted_in(Channel::Sms).create().await.id);
         let people = test_sends::people(&env.engine, &env.admin).await.unwrap();
