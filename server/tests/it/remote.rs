@@ -119,8 +119,8 @@ async fn refusals_are_told_in_words_and_by_the_exit_code() {
     let id = "01935d2c-7c6f-7000-8000-000000000001";
     for (key, line, words) in [
         ("ese_none", ["campaign", "watch", id].as_slice(), "sign in"),
-        (narrow.as_str(), &["campaign", "launch", id], "campaign.launch"),
-        (narrow.as_str(), &["events", "tail", "--count", "1"], "event.read"),
+        (narrow.as_str(), &["campaign", "launch", id], "the scope campaigns:launch"),
+        (narrow.as_str(), &["events", "tail", "--count", "1"], "the scope events:read"),
         (narrow.as_str(), &["import", "/nowhere/people.csv"], "cannot be read"),
     ] {
         let output = ese(&server, key, line).await;
