@@ -54,18 +54,17 @@ impl Links {
     }
 }
 
-/// Whose link it is, and as whom they are known now.
-async fn person_of<C: ConnectionTrait>(conn: &C, key: &LinkKey, token: &str) -> Result<User> {
-    const GONE: Error = Error::NotFound { what: "page" };
+/// For a link that is none of ours, or of someone who is gone.
+const GONE: Error = Error::NotFound { what: "page" };
+
+/// Whose link it is.
+fn named(key: &LinkKey, token: &str) -> Result<UserId> {
     let bytes = BASE64_URL_SAFE_NO_PAD.decode(token).map_err(|_| GONE)?;
     let (id, tag) = bytes.split_at_checked(16).ok_or(GONE)?;
     if !key.verifies(LINK, id, tag) {
         return Err(GONE);
     }
-    let id = Uuid::from_slice(id).map_err(|_| GONE)?;
-    let now = "SELECT coalesce(merged_into, id) AS value FROM users WHERE id = $1";
-    let id: Uuid = db::scalar(conn, now, values![id]).await?.ok_or(GONE)?;
-    users::load(conn, UserId(id)).await
+    Uuid::from_slice(id).map(UserId).map_err(|_| GONE)
 }
 
 fn channels(user: &User) -> Vec<(Channel, ConsentState)> {
@@ -90,7 +89,9 @@ async fn latest_entry<C: ConnectionTrait>(conn: &C, user: UserId) -> Result<Uuid
 pub async fn open(engine: &Engine, link: &str) -> Result<PreferenceView> {
     let conn = engine.db.read();
     let key = LinkKey::load(engine, conn).await?;
-    let user = person_of(conn, &key, link).await?;
+    let now = "SELECT coalesce(merged_into, id) AS value FROM users WHERE id = $1";
+    let id: Uuid = db::scalar(conn, now, values![named(&key, link)?.0]).await?.ok_or(GONE)?;
+    let user = users::load(conn, UserId(id)).await?;
     let mut form = engine.clock.now().timestamp_millis().to_be_bytes().to_vec();
     form.extend(latest_entry(conn, user.id).await?.as_bytes());
     let tag = key.tag(FORM, &[user.id.0.as_bytes().as_slice(), &form].concat());
@@ -114,8 +115,10 @@ pub async fn open(engine: &Engine, link: &str) -> Result<PreferenceView> {
 pub async fn save(engine: &Engine, link: &str, form: &PreferenceForm, client: &Client) -> Result<()> {
     let tx = engine.db.begin_urgent().await?;
     let key = LinkKey::load(engine, &tx).await?;
-    let named = person_of(&tx, &key, link).await?;
-    let held = consents::hold(&tx, named.id).await?;
+    let held = consents::hold(&tx, named(&key, link)?).await.map_err(|error| match error {
+        Error::NotFound { .. } => GONE,
+        error => error,
+    })?;
     let user = users::load(&tx, held).await?;
     check_form(engine, &tx, &key, user.id, &form.token).await?;
     let from = client.address.as_deref().unwrap_or("an unknown address");

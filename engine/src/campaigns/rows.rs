@@ -81,9 +81,7 @@ pub(crate) async fn load<C: ConnectionTrait>(conn: &C, id: CampaignId) -> Result
 
 /// Locks one campaign against change, then reads it.
 pub(crate) async fn load_for_update<C: ConnectionTrait>(conn: &C, id: CampaignId) -> Result<CampaignRecord> {
-    let lock = db::lock(conn);
-    let _: Option<String> =
-        db::scalar(conn, &format!("SELECT status AS value FROM campaigns WHERE id = $1{lock}"), values![id.0]).await?;
+    db::lock_row(conn, "campaigns", id.0).await?;
     load(conn, id).await
 }
 

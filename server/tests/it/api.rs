@@ -1,6 +1,6 @@
 //! The REST API over the wire: who is let in, how strictly it reads, and what it promises.
 
-use crate::process::Server;
+use crate::process::{Server, key};
 use domain::api_key::{ApiKeyForm, Scope};
 use engine::{Actor, api_keys};
 use reqwest::{Method, RequestBuilder, StatusCode};
@@ -11,16 +11,6 @@ use std::{collections::BTreeSet, fs, path::Path, process::Command};
 const SNAPSHOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/openapi.json");
 const GUIDE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/API.md");
 const ANY: &str = "01935d2c-7c6f-7000-8000-000000000001";
-
-async fn key(server: &Server, scopes: &[Scope]) -> String {
-    let form = ApiKeyForm {
-        name: "a test".into(),
-        scopes: scopes.to_vec(),
-        rate_per_second: Some(1_000),
-        ..ApiKeyForm::default()
-    };
-    api_keys::create(&server.engine, &Actor::system(), &form).await.unwrap().secret
-}
 
 fn ask(server: &Server, key: &str, method: Method, path: &str) -> RequestBuilder {
     server.http.request(method, format!("{}/api/v1{path}", server.url)).bearer_auth(key)

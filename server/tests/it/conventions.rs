@@ -1,8 +1,7 @@
 //! What holds for every operation of the API alike, asked of every operation that its description names.
 
-use crate::process::Server;
-use domain::api_key::{ApiKeyForm, Scope};
-use engine::{Actor, api_keys};
+use crate::process::{Server, key};
+use domain::api_key::Scope;
 use reqwest::{Method, Response};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
@@ -71,16 +70,6 @@ impl Api {
     async fn refused(&self, place: &str, request: reqwest::RequestBuilder, statuses: &[u16]) -> Value {
         problem(place, request.send().await.unwrap(), statuses).await
     }
-}
-
-async fn key(server: &Server, scopes: &[Scope]) -> String {
-    let form = ApiKeyForm {
-        name: "a test".into(),
-        scopes: scopes.to_vec(),
-        rate_per_second: Some(1_000),
-        ..ApiKeyForm::default()
-    };
-    api_keys::create(&server.engine, &Actor::system(), &form).await.unwrap().secret
 }
 
 async fn problem(place: &str, answer: Response, statuses: &[u16]) -> Value {

@@ -1,8 +1,11 @@
 //! A real `ese serve` within the test: its own database, its own port.
 
 use clap::Parser as _;
-use domain::operator::Role;
-use engine::{Actor, operators};
+use domain::{
+    api_key::{ApiKeyForm, Scope},
+    operator::Role,
+};
+use engine::{Actor, api_keys, operators};
 use reqwest::{RequestBuilder, Response, header, redirect::Policy};
 use server::{Application, Config, application, cli::Cli};
 use tempfile::TempDir;
@@ -30,6 +33,17 @@ pub struct Server {
 pub fn config(options: &[&str]) -> anyhow::Result<Config> {
     let line = ["ese"].iter().chain(options).chain(&["serve"]);
     Config::new(Cli::try_parse_from(line)?.settings)
+}
+
+/// A key of the API with these scopes, which no test asks too often for.
+pub async fn key(server: &Server, scopes: &[Scope]) -> String {
+    let form = ApiKeyForm {
+        name: "a test".into(),
+        scopes: scopes.to_vec(),
+        rate_per_second: Some(1_000),
+        ..ApiKeyForm::default()
+    };
+    api_keys::create(&server.engine, &Actor::system(), &form).await.unwrap().secret
 }
 
 impl Server {

@@ -1,8 +1,7 @@
 //! `ese import`, `ese campaign` and `ese events` against a running server, as processes of their own.
 
-use crate::process::Server;
-use domain::api_key::{ApiKeyForm, Scope};
-use engine::{Actor, api_keys};
+use crate::process::{Server, key};
+use domain::api_key::Scope;
 use serde_json::{Value, json};
 use std::{fs, process::Output};
 use tokio::process::Command;
@@ -22,16 +21,6 @@ fn said(output: &Output) -> Vec<Value> {
 fn complaint(output: &Output) -> String {
     assert!(output.stdout.is_empty() || output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
     String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
-async fn key(server: &Server, scopes: &[Scope]) -> String {
-    let form = ApiKeyForm {
-        name: "a test".into(),
-        scopes: scopes.to_vec(),
-        rate_per_second: Some(1_000),
-        ..ApiKeyForm::default()
-    };
-    api_keys::create(&server.engine, &Actor::system(), &form).await.unwrap().secret
 }
 
 async fn post(server: &Server, key: &str, path: &str, body: Value) -> Value {
