@@ -10,7 +10,7 @@ mod why;
 pub use approvals::{approval_required, approve, decline, propose, require_approval};
 pub use checks::preview;
 pub(crate) use progress::{read_progress, shown_progress};
-pub(crate) use rows::{CampaignRecord, load, load_for_update};
+pub(crate) use rows::{CampaignRecord, load, load_beside_claims, load_for_update};
 pub use why::why;
 
 use crate::{

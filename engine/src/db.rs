@@ -383,6 +383,22 @@ pub fn lock_shared<C: ConnectionTrait>(conn: &C) -> &'static str {
     }
 }
 
+/// Locks the rows that a SELECT reads against [`lock`], not against [`lock_beside_users`].
+pub fn lock_in_use<C: ConnectionTrait>(conn: &C) -> &'static str {
+    match conn.get_database_backend() {
+        DbBackend::Postgres => postgres::LOCK_IN_USE,
+        _ => sqlite::LOCK,
+    }
+}
+
+/// Locks the rows that a SELECT reads, and waits for them, but not for those who hold [`lock_in_use`].
+pub fn lock_beside_users<C: ConnectionTrait>(conn: &C) -> &'static str {
+    match conn.get_database_backend() {
+        DbBackend::Postgres => postgres::LOCK_BESIDE_USERS,
+        _ => sqlite::LOCK,
+    }
+}
+
 /// Locks the rows that a SELECT reads, and waits for them.
 pub fn lock<C: ConnectionTrait>(conn: &C) -> &'static str {
     match conn.get_database_backend() {

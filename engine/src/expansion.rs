@@ -5,7 +5,7 @@ use crate::{
     Doorbell, Engine, Result, campaigns,
     db::{self, Tx},
     filter_sql, segments,
-    states::Balance,
+    states::{Balance, Writer},
     values,
 };
 use campaigns::CampaignRecord;
@@ -50,7 +50,7 @@ enum Step {
 /// Takes one slice of the audience.
 async fn step(engine: &Engine, id: CampaignId) -> Result<Step> {
     let tx = engine.db.begin_bulk().await?;
-    let campaign = campaigns::load_for_update(&tx, id).await?;
+    let campaign = campaigns::load_beside_claims(&tx, id).await?;
     if campaign.status()? != CampaignStatus::Running {
         return Ok(Step::NotRunning);
     }
@@ -63,7 +63,7 @@ async fn step(engine: &Engine, id: CampaignId) -> Result<Step> {
         insert_chunks(engine, &tx, &campaign, inserted).await?;
         let mut balance = Balance::default();
         balance.add(id, State::Pending, inserted);
-        balance.store(engine, &tx).await?;
+        balance.store(engine, &tx, Writer::Others).await?;
     }
     let last: Option<Uuid> = db::scalar(
         &tx,

@@ -25,7 +25,7 @@ use domain::{
     message::{Event, Exchange, MessageDetail, MessageRow, flags, transition},
     operator::Operation,
 };
-use rows::Record;
+use rows::Whole;
 use sea_orm::ConnectionTrait;
 use serde_json::json;
 
@@ -39,19 +39,19 @@ use serde_json::json;
 pub async fn get(engine: &Engine, actor: &Actor, key: MessageKey) -> Result<MessageDetail> {
     authorize(Operation::CampaignRead, actor)?;
     let conn = engine.db.read();
-    let record = rows::load(conn, key).await?.ok_or(Error::NotFound { what: "message" })?;
+    let whole = rows::load(conn, key).await?.ok_or(Error::NotFound { what: "message" })?;
     let decisions = rows::decisions(conn, key).await?;
     let exchanges = events::of_message(conn, key).await?;
     let history = history::read(conn, key, &decisions, &exchanges).await?;
     let text = match sent_text(&exchanges) {
         Some(text) => Some(text),
-        None => rendered(engine, conn, &record).await?,
+        None => rendered(engine, conn, &whole).await?,
     };
     let provider_sid =
-        (!record.sid.is_nil()).then(|| Sid::from_parts(record.sid, record.flags & flags::MM_SID != 0).to_string());
-    let conflict = record.flags & flags::CONFLICT != 0;
-    let duplicate = record.flags & flags::DUPLICATE != 0;
-    let row = rows::views(conn, vec![record]).await?.pop().ok_or(Error::NotFound { what: "message" })?;
+        (!whole.sid.is_nil()).then(|| Sid::from_parts(whole.sid, whole.flags & flags::MM_SID != 0).to_string());
+    let conflict = whole.flags & flags::CONFLICT != 0;
+    let duplicate = whole.flags & flags::DUPLICATE != 0;
+    let row = rows::views(conn, vec![whole.record]).await?.pop().ok_or(Error::NotFound { what: "message" })?;
     Ok(MessageDetail { row, provider_sid, text, conflict, duplicate, history, decisions, exchanges })
 }
 
@@ -60,8 +60,8 @@ pub async fn get(engine: &Engine, actor: &Actor, key: MessageKey) -> Result<Mess
 /// # Errors
 /// [`Error::Unavailable`].
 pub(crate) async fn row<C: ConnectionTrait>(conn: &C, key: MessageKey) -> Result<Option<MessageRow>> {
-    let record = rows::load(conn, key).await?;
-    Ok(rows::views(conn, record.into_iter().collect()).await?.pop())
+    let whole = rows::load(conn, key).await?;
+    Ok(rows::views(conn, whole.into_iter().map(|whole| whole.record).collect()).await?.pop())
 }
 
 /// The text of the newest request to send.
@@ -71,10 +71,10 @@ fn sent_text(exchanges: &[Exchange]) -> Option<String> {
 }
 
 /// The text as the template says it now; `None` where there is no template, or it asks for what the person lacks.
-async fn rendered<C: ConnectionTrait>(engine: &Engine, conn: &C, record: &Record) -> Result<Option<String>> {
-    let (Some(template), Some(version)) = (record.template_id, record.template_version) else { return Ok(None) };
+async fn rendered<C: ConnectionTrait>(engine: &Engine, conn: &C, whole: &Whole) -> Result<Option<String>> {
+    let (Some(template), Some(version)) = (whole.template_id, whole.template_version) else { return Ok(None) };
     let compiled = templates::load_version(conn, TemplateId(template), version).await?;
-    let person = record.person(&Links::load(engine, conn).await?)?;
+    let person = whole.person(&Links::load(engine, conn).await?)?;
     Ok(compiled.render(&person).ok().map(|rendered| rendered.text))
 }
 

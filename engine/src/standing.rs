@@ -4,7 +4,7 @@
 use crate::{
     Actor, Engine, Error, Result, campaigns, cells,
     db::{self, Kind, Rows, Tx},
-    states::Balance,
+    states::{Balance, Writer},
     templates, values,
 };
 use domain::{
@@ -135,6 +135,6 @@ pub(crate) async fn add(engine: &Engine, tx: &Tx, campaign: CampaignId, people: 
     db::exec(tx, "UPDATE campaigns SET expansion_seq = $2 WHERE id = $1", values![campaign.0, last]).await?;
     let mut balance = Balance::default();
     balance.add(campaign, State::Pending, last - first + 1);
-    balance.store(engine, tx).await?;
+    balance.store(engine, tx, Writer::Others).await?;
     Ok(keys)
 }

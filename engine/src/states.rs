@@ -165,7 +165,8 @@ pub async fn apply<C: ConnectionTrait>(engine: &Engine, conn: &C, moves: &[Move]
             *failed.entry((m.key.campaign, m.error_code)).or_default() += 1;
         }
     }
-    balance.store(engine, conn).await?;
+    let writer = if moves.iter().any(|m| m.claims) { Writer::Claims } else { Writer::Others };
+    balance.store(engine, conn, writer).await?;
     days.store(engine, conn).await?;
     count_errors(conn, &failed).await?;
     feed::tell(engine, conn, news).await?;
@@ -213,6 +214,15 @@ pub async fn give_up<C: ConnectionTrait>(conn: &C, keys: &[MessageKey]) -> Resul
     Ok(())
 }
 
+/// Who changes the balance. A worker claims while it settles, and neither should wait until the other is on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Writer {
+    /// The claims of a worker.
+    Claims,
+    /// Everything else.
+    Others,
+}
+
 /// Changes to the balance that are not stored yet.
 #[derive(Debug, Default)]
 pub struct Balance(BTreeMap<(CampaignId, State), i64>);
@@ -223,13 +233,16 @@ impl Balance {
         *self.0.entry((campaign, state)).or_default() += count;
     }
 
-    /// Stores the changes, in the transaction of what they count. Each process has a shard of its own, so that writers do
-    /// not queue on one row.
+    /// Stores the changes, in the transaction of what they count. Each process has shards of its own, so that writers do not
+    /// queue on one row.
     ///
     /// # Errors
     /// [`crate::Error::Unavailable`] when the database is away.
-    pub async fn store<C: ConnectionTrait>(self, engine: &Engine, conn: &C) -> Result<()> {
-        let shard = shard(&engine.limits.worker);
+    pub async fn store<C: ConnectionTrait>(self, engine: &Engine, conn: &C, writer: Writer) -> Result<()> {
+        let shard = match writer {
+            Writer::Claims => shard(&engine.limits.worker) + SHARDS,
+            Writer::Others => shard(&engine.limits.worker),
+        };
         let columns = [("campaign_id", Kind::Id), ("state", Kind::Small), ("count", Kind::Int)];
         let changes = self.0.into_iter().filter(|(_, count)| *count != 0);
         let changes = Rows::of(columns, changes, |((campaign, state), count)| cells![campaign.0, state.rank(), count]);
@@ -265,9 +278,13 @@ struct CountRow {
     count: i64,
 }
 
-/// The shard of a process, 0 to 15.
+/// How many shards a counter has: processes that share one wait for each other's commits.
+const SHARDS: i16 = 32;
+
+/// The shard of a process, below [`SHARDS`].
 fn shard(worker: &str) -> i16 {
-    i16::from(worker.bytes().fold(0u8, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte)) % 16)
+    let hash = worker.bytes().fold(0_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+    (hash % SHARDS.unsigned_abs() as u32) as i16
 }
 
 /// The day's figures that are not stored yet.
@@ -311,7 +328,7 @@ impl DayFigures {
     }
 }
 
-/// Counts messages that the provider took, in the running second.
+/// Counts messages that the provider took, in the running second. Sharded like the balance.
 ///
 /// # Errors
 /// [`crate::Error::Unavailable`] when the database is away.
@@ -322,11 +339,11 @@ pub async fn count_taken<C: ConnectionTrait>(
 ) -> Result<()> {
     let columns = [("campaign_id", Kind::Id), ("count", Kind::Int)];
     let counts = Rows::of(columns, taken, |(campaign, count)| cells![campaign.0, *count]);
-    db::bulk(conn, counts, values![engine.clock.now().timestamp()], |table| {
+    db::bulk(conn, counts, values![engine.clock.now().timestamp(), shard(&engine.limits.worker)], |table| {
         format!(
-            "INSERT INTO throughput (campaign_id, second, count)
-             SELECT campaign_id, $1, count FROM {table} WHERE true ORDER BY campaign_id
-             ON CONFLICT (campaign_id, second) DO UPDATE SET count = throughput.count + excluded.count"
+            "INSERT INTO throughput (campaign_id, second, shard, count)
+             SELECT campaign_id, $1, $2, count FROM {table} WHERE true ORDER BY campaign_id
+             ON CONFLICT (campaign_id, second, shard) DO UPDATE SET count = throughput.count + excluded.count"
         )
     })
     .await?;

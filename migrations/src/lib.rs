@@ -31,6 +31,7 @@ mod m20261127_000070_spools;
 mod m20261127_000080_api_keys;
 mod m20261127_000090_feed;
 mod m20261127_000091_webhooks;
+mod m20261127_000092_throughput_shards;
 
 /// Applies and reverts the migrations.
 pub struct Migrator;
@@ -64,6 +65,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261127_000080_api_keys::Migration),
             Box::new(m20261127_000090_feed::Migration),
             Box::new(m20261127_000091_webhooks::Migration),
+            Box::new(m20261127_000092_throughput_shards::Migration),
         ]
     }
 }

@@ -8,6 +8,8 @@ use std::time::Duration;
 pub const LOCK: &str = " FOR UPDATE";
 pub const LOCK_MESSAGES: &str = " FOR UPDATE OF m";
 pub const LOCK_SUPPRESSIONS: &str = " FOR SHARE OF s";
+pub const LOCK_BESIDE_USERS: &str = " FOR NO KEY UPDATE";
+pub const LOCK_IN_USE: &str = " FOR KEY SHARE";
 pub const LOCK_SHARED: &str = " FOR SHARE";
 pub const LOCK_FREE: &str = " FOR UPDATE SKIP LOCKED";
 pub const THIS_TRANSACTION: &str = "(SELECT base FROM feed_base) + pg_current_xact_id()::text::bigint";

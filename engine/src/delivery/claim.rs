@@ -121,10 +121,10 @@ pub(super) async fn claim(engine: &Engine, context: &Context, granted: u32, is_p
     Ok(Pick::Claimed(claimed.after_commit(is_probe)))
 }
 
-/// Whether the campaign runs, the kill switch is off, and nobody holds a message of a person that was not taken in yet. On PostgreSQL the row is held against change until the commit, so
-/// that a pause takes effect between two claims.
+/// Whether the campaign runs, the kill switch is off, and nobody holds a message of a person that was not taken in yet. On PostgreSQL the row is held against a
+/// change of its status until the commit, so that a pause takes effect between two claims; the expansion goes on meanwhile.
 async fn may_claim(engine: &Engine, tx: &Tx, context: &Context) -> Result<bool> {
-    let lock = db::lock_shared(tx);
+    let lock = db::lock_in_use(tx);
     let status: Option<String> =
         db::scalar(tx, &format!("SELECT status AS value FROM campaigns WHERE id = $1{lock}"), values![context.id.0])
             .await?;

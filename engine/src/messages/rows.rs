@@ -20,7 +20,7 @@ use serde_json::Value;
 use std::collections::HashMap;
 use uuid::Uuid;
 
-/// A message's row, with what it points to.
+/// A message's row as lists show it, with the names of what it points to.
 #[derive(Debug, Clone, FromQueryResult)]
 pub struct Record {
     pub campaign_id: Uuid,
@@ -28,24 +28,32 @@ pub struct Record {
     pub user_id: Uuid,
     pub state: i16,
     pub attempt: i16,
-    pub flags: i16,
     pub error_code: i32,
-    pub sid: Uuid,
     pub updated_at: DateTime<Utc>,
     pub campaign_name: String,
-    pub template_id: Option<Uuid>,
-    pub template_version: Option<i32>,
     pub channel: Option<String>,
     pub user_name: Option<String>,
     pub phone: Option<String>,
+}
+
+/// The columns of [`Record`], and where they come from besides `messages m`.
+const COLUMNS: &str = "m.campaign_id, m.seq, m.user_id, m.state, m.attempt, m.error_code, m.updated_at,
+        c.name AS campaign_name, COALESCE(s.channel, t.channel) AS channel, u.name AS user_name, u.phone";
+
+/// The same with what only its own page needs.
+#[derive(Debug, Clone, FromQueryResult)]
+pub struct Whole {
+    #[sea_orm(nested)]
+    pub record: Record,
+    pub flags: i16,
+    pub sid: Uuid,
+    pub template_id: Option<Uuid>,
+    pub template_version: Option<i32>,
     pub locale: Option<String>,
     pub attributes: Option<Value>,
 }
 
-/// The columns of [`Record`], and where they come from besides `messages m`.
-const COLUMNS: &str = "m.campaign_id, m.seq, m.user_id, m.state, m.attempt, m.flags, m.error_code, m.sid, m.updated_at,
-        c.name AS campaign_name, c.template_id, COALESCE(c.template_version, t.version) AS template_version,
-        COALESCE(s.channel, t.channel) AS channel, u.name AS user_name, u.phone, u.locale, u.attributes";
+const COLUMNS_OF_WHOLE: &str = "m.flags, m.sid, c.template_id, COALESCE(c.template_version, t.version) AS template_version, u.locale, u.attributes";
 const JOINS: &str = "JOIN campaigns c ON c.id = m.campaign_id LEFT JOIN senders s ON s.id = c.sender_id
     LEFT JOIN templates t ON t.id = c.template_id LEFT JOIN users u ON u.id = m.user_id";
 
@@ -59,21 +67,13 @@ impl Record {
             .ok_or_else(|| Error::internal(format!("message {} has the unknown state {}", self.key(), self.state)))
     }
 
-    /// What a template can say of the recipient; `links` makes the link to their preference page.
-    pub fn person(&self, links: &Links) -> Result<Person> {
-        Ok(Person {
-            name: self.user_name.clone(),
-            phone: self.phone.clone(),
-            locale: self.locale.clone(),
-            attributes: self.attributes.clone().map(serde_json::from_value).transpose()?.unwrap_or_default(),
-            preferences_url: Some(links.of(UserId(self.user_id))),
-        })
+    /// Whether a gate can be why it stands where it does: one that held a message back explains nothing once it was sent.
+    fn is_explained(&self) -> bool {
+        matches!(State::from_rank(self.state), Some(State::Pending | State::Skipped | State::Expired))
     }
 
     fn view(self, decided: Option<&Decided>) -> Result<MessageRow> {
         let state = self.state()?;
-        // A gate that held a message back explains nothing once it was sent.
-        let reason = decided.filter(|_| matches!(state, State::Pending | State::Skipped | State::Expired));
         Ok(MessageRow {
             key: self.key(),
             campaign_name: self.campaign_name,
@@ -85,16 +85,30 @@ impl Record {
             state,
             error_code: (self.error_code != 0).then_some(self.error_code),
             error_text: (self.error_code != 0).then(|| codes::text(self.error_code).to_owned()),
-            reason: reason.map(Decided::words).transpose()?,
+            reason: decided.map(Decided::words).transpose()?,
             attempts: self.attempt,
             updated_at: self.updated_at,
         })
     }
 }
 
+impl Whole {
+    /// What a template can say of the recipient; `links` makes the link to their preference page.
+    pub fn person(&self, links: &Links) -> Result<Person> {
+        Ok(Person {
+            name: self.record.user_name.clone(),
+            phone: self.record.phone.clone(),
+            locale: self.locale.clone(),
+            attributes: self.attributes.clone().map(serde_json::from_value).transpose()?.unwrap_or_default(),
+            preferences_url: Some(links.of(UserId(self.record.user_id))),
+        })
+    }
+}
+
 /// Reads one message.
-pub async fn load<C: ConnectionTrait>(conn: &C, key: MessageKey) -> Result<Option<Record>> {
-    let sql = format!("SELECT {COLUMNS} FROM messages m {JOINS} WHERE m.campaign_id = $1 AND m.seq = $2");
+pub async fn load<C: ConnectionTrait>(conn: &C, key: MessageKey) -> Result<Option<Whole>> {
+    let sql =
+        format!("SELECT {COLUMNS}, {COLUMNS_OF_WHOLE} FROM messages m {JOINS} WHERE m.campaign_id = $1 AND m.seq = $2");
     db::one(conn, &sql, values![key.campaign.0, key.seq]).await
 }
 
@@ -112,10 +126,7 @@ pub async fn load_all<C: ConnectionTrait>(conn: &C, keys: &[MessageKey]) -> Resu
 
 /// The rows as the list shows them.
 pub async fn views<C: ConnectionTrait>(conn: &C, records: Vec<Record>) -> Result<Vec<MessageRow>> {
-    if records.is_empty() {
-        return Ok(Vec::new());
-    }
-    let keys: Vec<MessageKey> = records.iter().map(Record::key).collect();
+    let keys: Vec<MessageKey> = records.iter().filter(|record| record.is_explained()).map(Record::key).collect();
     let decided = last_decisions(conn, &keys).await?;
     records
         .into_iter()

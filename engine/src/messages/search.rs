@@ -160,7 +160,7 @@ struct SeqRow {
     seq: i64,
 }
 
-#[derive(FromQueryResult)]
+#[derive(Clone, Copy, FromQueryResult)]
 struct WindowRow {
     least: Option<i64>,
     count: i64,
@@ -242,10 +242,18 @@ impl<C: ConnectionTrait> Search<'_, C> {
     async fn campaign(&mut self, campaign: Uuid, mut below: i64) -> Result<Option<i64>> {
         loop {
             let wanted = (self.limit - self.found.len()) as i64;
-            let window = self.window(campaign, below).await?;
-            let Some(least) = window.least else { return Ok(None) };
+            // Where every row matches, none is looked at in vain: what is found is the window.
+            let window = match self.all_match() {
+                true => None,
+                false => Some(self.window(campaign, below).await?),
+            };
+            let least = match window {
+                Some(WindowRow { least: None, .. }) => return Ok(None),
+                Some(WindowRow { least: Some(least), .. }) => least,
+                None => i64::MIN,
+            };
             let mut seqs = self.matching(campaign, below, least, wanted + 1).await?;
-            self.left -= window.count;
+            self.left -= window.map_or(seqs.len() as i64, |window| window.count);
             let more = seqs.len() as i64 > wanted;
             seqs.truncate(wanted as usize);
             let last = seqs.last().copied();
@@ -255,6 +263,9 @@ impl<C: ConnectionTrait> Search<'_, C> {
                 // With no room at all, the page ended before this campaign.
                 return Ok(Some(last.unwrap_or(below)));
             }
+            if window.is_none() {
+                return Ok(None);
+            }
             below = least;
             if self.left <= 0 {
                 return Ok(Some(below));
@@ -262,24 +273,22 @@ impl<C: ConnectionTrait> Search<'_, C> {
         }
     }
 
+    /// Whether every message of a campaign is asked for.
+    fn all_match(&self) -> bool {
+        let MessageQuery { state, gate, error, since, until, .. } = self.query;
+        state.is_none() && gate.is_none() && error.is_none() && since.is_none() && until.is_none()
+    }
+
     /// The rows that the next statement looks at: how many, and the lowest seq among them.
     async fn window(&self, campaign: Uuid, below: i64) -> Result<WindowRow> {
-        let MessageQuery { state, gate, error, since, until, .. } = self.query;
-        let all_match = state.is_none() && gate.is_none() && error.is_none() && since.is_none() && until.is_none();
-        let rows = if !all_match {
-            WINDOW_ROWS
-        } else {
-            // Every row matches: there is no need to look at more than are wanted.
-            (self.limit - self.found.len()) as i64 + 1
-        };
         let (inner, values) = match self.query.gate {
             None => (
                 "SELECT seq FROM messages WHERE campaign_id = $1 AND seq < $2 ORDER BY seq DESC LIMIT $3",
-                values![campaign, below, rows],
+                values![campaign, below, WINDOW_ROWS],
             ),
             Some(gate) => (
                 "SELECT seq FROM decisions WHERE campaign_id = $1 AND seq < $2 AND gate = $4 ORDER BY seq DESC LIMIT $3",
-                values![campaign, below, rows, gate.as_str()],
+                values![campaign, below, WINDOW_ROWS, gate.as_str()],
             ),
         };
         let sql = format!("SELECT MIN(seq) AS least, COUNT(*) AS count FROM ({inner}) AS looked_at");

@@ -230,19 +230,17 @@ impl Asked {
     pub fn answer<T: Serialize + PartialSchema>(&self, cursors: &Cursors, page: Page<T>) -> Answer {
         let next = page.next.map(|next| cursors.write(&self.place.next(next)));
         let prev = self.place.prev().map(|place| cursors.write(&place));
+        let Some(fields) = &self.fields else {
+            return one(StatusCode::OK, &Listed { data: page.rows, next, prev });
+        };
+        let known = fields_of(&T::schema());
+        if let Some(field) = fields.iter().find(|field| !known.contains(*field)) {
+            return Err(Error::invalid("fields", format!("there is no field \"{field}\" here")).into());
+        }
         let rows: Vec<Value> =
             page.rows.iter().map(serde_json::to_value).collect::<Result<_, _>>().map_err(Error::internal)?;
-        let data = match &self.fields {
-            Some(fields) => {
-                let known = fields_of(&T::schema());
-                if let Some(field) = fields.iter().find(|field| !known.contains(*field)) {
-                    return Err(Error::invalid("fields", format!("there is no field \"{field}\" here")).into());
-                }
-                rows.into_iter().map(|row| chosen(row, fields)).collect()
-            }
-            None => rows,
-        };
-        one(StatusCode::OK, &Listed { data, next, prev })
+        let data = rows.into_iter().map(|row| chosen(row, fields)).collect();
+        one(StatusCode::OK, &Listed::<Value> { data, next, prev })
     }
 }
 
