@@ -196,6 +196,25 @@ impl Filter {
         self.root.is_none()
     }
 
+    /// Whether any condition is about a custom attribute.
+    pub fn names_attributes(&self) -> bool {
+        let is_of_attribute = |condition: &&Condition| match &condition.test {
+            Test::Compare { field, .. } | Test::OneOf { field, .. } | Test::Presence { field, .. } => {
+                matches!(field, Field::Attribute(_))
+            }
+            Test::Subscribed { .. } | Test::Happened { .. } => false,
+        };
+        self.conditions().iter().any(is_of_attribute)
+    }
+
+    /// Whether any condition names a topic.
+    pub fn names_topics(&self) -> bool {
+        let names_one = |condition: &&Condition| {
+            matches!(condition.test, Test::Subscribed { .. } | Test::Happened { scope: Some(Scope::Topic(_)), .. })
+        };
+        self.conditions().iter().any(names_one)
+    }
+
     /// Those who match both.
     ///
     /// # Errors

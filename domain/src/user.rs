@@ -14,6 +14,7 @@ use crate::{
     ids::{ImportId, UserId},
     message::MessageRow,
     phone::Phone,
+    suppression::Suppression,
     topic::SubscriptionView,
 };
 use chrono::{DateTime, Utc};
@@ -88,6 +89,8 @@ pub struct UserDetail {
     pub user: User,
     /// The zones that the number allows, where the person's own is not known.
     pub possible_zones: Vec<String>,
+    /// What the suppression list holds of the person's addresses.
+    pub suppressed: Vec<Suppression>,
     /// Topics, with the person's choice.
     pub subscriptions: Vec<SubscriptionView>,
     /// The attributes that are declared, whether the person has a value or not.

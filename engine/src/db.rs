@@ -4,6 +4,7 @@
 //! drivers take; bulk statements take [`Rows`].
 
 mod postgres;
+mod reader;
 mod rows;
 mod sqlite;
 mod turns;
@@ -16,6 +17,7 @@ use sea_orm::{
 };
 use std::path::PathBuf;
 
+pub use reader::Reader;
 pub use rows::{Kind, Rows};
 
 /// A transaction. Unless it is committed, it is as if it had never been.
@@ -128,6 +130,22 @@ impl Db {
     /// [`Error::Invalid`] on `filter` if it has to.
     pub fn asked(&self) -> &DatabaseConnection {
         &self.asked
+    }
+
+    /// One connection of [`Self::read`], for several statements in a row.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database is away.
+    pub async fn reader(&self) -> Result<Reader> {
+        Ok(Reader::of(&self.read).await?)
+    }
+
+    /// One connection of [`Self::asked`], for several statements in a row.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database is away.
+    pub async fn asked_reader(&self) -> Result<Reader> {
+        Ok(Reader::of(&self.asked).await?)
     }
 
     /// Begins a transaction whose commit is durable. On SQLite it takes the write lock at once, so that what it reads

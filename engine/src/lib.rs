@@ -95,6 +95,10 @@ pub struct Engine {
     pub slots: delivery::Slots,
     /// What this process knows of the circuit breakers.
     pub breakers: breakers::Breakers,
+    /// Keys of the API that this process read a moment ago.
+    pub recent_keys: api_keys::RecentKeys,
+    /// What the database lately said of how rare values are.
+    pub hints: segments::Hints,
     /// Posts to the endpoints of outgoing webhooks.
     pub poster: webhooks::Poster,
     /// Hints to open pages.

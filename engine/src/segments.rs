@@ -7,6 +7,7 @@ mod vocabulary;
 
 pub use estimate::estimate;
 pub(crate) use estimate::people;
+pub use rare::Hints;
 pub use vocabulary::vocabulary;
 
 use crate::{
@@ -20,14 +21,12 @@ use crate::{
     users, values,
 };
 use domain::{
-    filter::{self, Filter, FilterError, Schema},
+    filter::{self, AttributeKind, Filter, FilterError, Schema},
     ids::{SegmentId, UserId},
     operator::Operation,
     segment::{Segment, SegmentCount, SegmentMatch},
 };
-use sea_orm::{
-    ActiveModelTrait, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, QueryOrder, QuerySelect, Set, Value,
-};
+use sea_orm::{ActiveModelTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryOrder, QuerySelect, Set, Value};
 use serde_json::json;
 use std::collections::BTreeMap;
 use uuid::Uuid;
@@ -75,7 +74,7 @@ pub async fn create(engine: &Engine, actor: &Actor, name: &str, filter: &str) ->
     authorize(Operation::ContentWrite, actor)?;
     let name = check_name(name)?;
     let tx = engine.db.begin().await?;
-    let filter = checked(&tx, filter, "filter").await?;
+    let filter = checked(&tx, filter, "filter").await?.filter;
     let taken = "SELECT 1 AS value FROM segments WHERE name = $1";
     if db::scalar::<i32, _>(&tx, taken, values![name]).await?.is_some() {
         return Err(Error::conflict(format!("there is a segment \"{name}\" already")));
@@ -112,7 +111,7 @@ pub async fn update(engine: &Engine, actor: &Actor, id: SegmentId, name: &str, f
     db::lock_row(&tx, "segments", id.0).await?;
     let before = load(&tx, id).await?;
     unchanged(actor, &Segment::from(before.clone()))?;
-    let filter = checked(&tx, filter, "filter").await?.to_string();
+    let filter = checked(&tx, filter, "filter").await?.filter.to_string();
     let taken = "SELECT 1 AS value FROM segments WHERE name = $1 AND id <> $2";
     if db::scalar::<i32, _>(&tx, taken, values![name, id.0]).await?.is_some() {
         return Err(Error::conflict(format!("there is a segment \"{name}\" already")));
@@ -183,7 +182,7 @@ pub(crate) async fn filter_of<C: ConnectionTrait>(conn: &C, id: SegmentId, field
 pub async fn explain(engine: &Engine, actor: &Actor, text: &str, user: UserId) -> Result<SegmentMatch> {
     authorize(Operation::UserRead, actor)?;
     let conn = engine.db.read();
-    let filter = checked(conn, text, "filter").await?;
+    let filter = checked(conn, text, "filter").await?.filter;
     explain_filter(engine, &filter, user).await
 }
 
@@ -206,16 +205,16 @@ pub(crate) async fn explain_filter(engine: &Engine, filter: &Filter, user: UserI
 /// [`Error::Invalid`] for a filter that cannot be read, [`Error::Forbidden`].
 pub async fn count(engine: &Engine, actor: &Actor, text: &str) -> Result<SegmentCount> {
     authorize(Operation::UserRead, actor)?;
-    let conn = engine.db.asked();
-    let filter = checked(conn, text, "filter").await?;
-    let (predicate, mut params) = where_matching(engine, conn, &filter, Reach::Everyone, 1).await?;
+    let conn = &engine.db.asked_reader().await?;
+    let checked = checked(conn, text, "filter").await?;
+    let (predicate, mut params) = where_matching(engine, conn, &checked, Reach::Everyone, 1).await?;
     let sql = format!("SELECT count(*) AS value FROM users u WHERE {predicate}");
     let total = db::scalar(conn, &sql, params.clone()).await?.unwrap_or(0);
     params.push(SAMPLE_ROWS.into());
     let limit = params.len();
-    let sql = format!("SELECT u.* FROM users u WHERE {predicate} ORDER BY u.id DESC LIMIT ${limit}");
-    let sample = users::with_consents(conn, db::all(conn, &sql, params).await?).await?;
-    Ok(SegmentCount { total, sample, canonical: filter.to_string() })
+    let which = format!("SELECT u.* FROM users u WHERE {predicate} ORDER BY u.id DESC LIMIT ${limit}");
+    let sample = users::read(conn, &which, "u.id DESC", params).await?;
+    Ok(SegmentCount { total, sample, canonical: checked.filter.to_string() })
 }
 
 /// How many people match now.
@@ -223,8 +222,9 @@ pub async fn count(engine: &Engine, actor: &Actor, text: &str) -> Result<Segment
 /// # Errors
 /// [`Error::Invalid`] for a condition that cannot be asked.
 pub(crate) async fn count_matching(engine: &Engine, filter: &Filter) -> Result<i64> {
-    let conn = engine.db.asked();
-    let (predicate, params) = where_matching(engine, conn, filter, Reach::Everyone, 1).await?;
+    let conn = &engine.db.asked_reader().await?;
+    let checked = Checked::again(conn, filter).await?;
+    let (predicate, params) = where_matching(engine, conn, &checked, Reach::Everyone, 1).await?;
     let sql = format!("SELECT count(*) AS value FROM users u WHERE {predicate}");
     Ok(db::scalar(conn, &sql, params).await?.unwrap_or(0))
 }
@@ -234,8 +234,9 @@ pub(crate) async fn count_matching(engine: &Engine, filter: &Filter) -> Result<i
 /// # Errors
 /// [`Error::Invalid`] for a condition that cannot be asked.
 pub(crate) async fn sample_ids(engine: &Engine, filter: &Filter, rows: u32) -> Result<Vec<UserId>> {
-    let conn = engine.db.asked();
-    let (predicate, params) = where_matching(engine, conn, filter, Reach::Few, 2).await?;
+    let conn = &engine.db.asked_reader().await?;
+    let checked = Checked::again(conn, filter).await?;
+    let (predicate, params) = where_matching(engine, conn, &checked, Reach::Few, 2).await?;
     let sql = format!("SELECT u.id FROM users u WHERE {predicate} ORDER BY u.id DESC LIMIT $1");
     let values = [Value::from(i64::from(rows))].into_iter().chain(params).collect();
     let found: Vec<Sampled> = db::all(conn, &sql, values).await?;
@@ -259,12 +260,28 @@ pub fn parse(text: &str, field: &str) -> Result<Filter> {
 ///
 /// # Errors
 /// As [`parse`], also for a topic that does not exist.
-pub(crate) async fn checked<C: ConnectionTrait>(conn: &C, text: &str, field: &str) -> Result<Filter> {
+pub(crate) async fn checked<C: ConnectionTrait>(conn: &C, text: &str, field: &str) -> Result<Checked> {
     let filter = parse(text, field)?;
-    if filter.is_everyone() {
-        return Ok(filter);
+    let schema = schema(conn, &filter).await?;
+    let filter = filter::check(&filter, &schema).map_err(|error| invalid(field, text, &error))?;
+    Ok(Checked { filter, declared: schema.attributes })
+}
+
+/// A filter that fits what is declared, and the declared attributes, if it is about any.
+pub(crate) struct Checked {
+    /// The filter.
+    pub filter: Filter,
+    declared: BTreeMap<String, AttributeKind>,
+}
+
+impl Checked {
+    /// A filter that was checked before.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn again<C: ConnectionTrait>(conn: &C, filter: &Filter) -> Result<Self> {
+        Ok(Self { filter: filter.clone(), declared: declared(conn, filter).await? })
     }
-    filter::check(&filter, &schema(conn).await?).map_err(|error| invalid(field, text, &error))
 }
 
 /// A filter that was put together from others, with values brought to the declared kinds and topics to their keywords.
@@ -272,17 +289,26 @@ pub(crate) async fn checked<C: ConnectionTrait>(conn: &C, text: &str, field: &st
 /// # Errors
 /// [`Error::Invalid`] on `field`, as [`checked`]; no place is named, as nobody typed this text.
 pub(crate) async fn fitted<C: ConnectionTrait>(conn: &C, filter: &Filter, field: &str) -> Result<Filter> {
-    if filter.is_everyone() {
-        return Ok(filter.clone());
-    }
-    filter::check(filter, &schema(conn).await?).map_err(|error| Error::invalid(field, error.message))
+    filter::check(filter, &schema(conn, filter).await?).map_err(|error| Error::invalid(field, error.message))
 }
 
-/// What is declared now. Attributes that are not are allowed: an import may bring them before anybody declares them.
-async fn schema<C: ConnectionTrait>(conn: &C) -> Result<Schema> {
-    let topics: Vec<TopicName> = db::all(conn, "SELECT key, name FROM topics", Vec::new()).await?;
+/// What is declared now, as far as the filter asks for it. Attributes that are not are allowed: an import may bring them
+/// before anybody declares them.
+async fn schema<C: ConnectionTrait>(conn: &C, filter: &Filter) -> Result<Schema> {
+    let topics: Vec<TopicName> = match filter.names_topics() {
+        true => db::all(conn, "SELECT key, name FROM topics", Vec::new()).await?,
+        false => Vec::new(),
+    };
     let topics = topics.into_iter().map(|row| (row.key, row.name)).collect();
-    Ok(Schema { topics: Some(topics), attributes: attributes::declared(conn).await?, open: true })
+    Ok(Schema { topics: Some(topics), attributes: declared(conn, filter).await?, open: true })
+}
+
+/// The declared attributes, if the filter is about any.
+async fn declared<C: ConnectionTrait>(conn: &C, filter: &Filter) -> Result<BTreeMap<String, AttributeKind>> {
+    match filter.names_attributes() {
+        true => attributes::declared(conn).await,
+        false => Ok(BTreeMap::new()),
+    }
 }
 
 #[derive(FromQueryResult)]
@@ -299,19 +325,16 @@ struct TopicName {
 pub(crate) async fn where_matching<C: ConnectionTrait>(
     engine: &Engine,
     conn: &C,
-    filter: &Filter,
+    checked: &Checked,
     reach: Reach,
     first: usize,
 ) -> Result<(String, Vec<Value>)> {
     let backend = conn.get_database_backend();
-    let declared = match backend {
-        DbBackend::Postgres if !filter.is_everyone() => attributes::declared(conn).await?,
-        _ => BTreeMap::new(),
-    };
+    let Checked { filter, declared } = checked;
     let (predicate, mut params) =
-        filter_sql::compile_declared(filter, &declared, reach, backend, engine.clock.now(), first);
+        filter_sql::compile_declared(filter, declared, reach, backend, engine.clock.now(), first);
     let mut sql = format!("u.merged_into IS NULL AND ({predicate})");
-    if let Some((by_index, more)) = rare::condition(conn, filter, first + params.len()).await? {
+    if let Some((by_index, more)) = rare::condition(engine, conn, filter, first + params.len()).await? {
         sql += &format!(" AND {by_index}");
         params.extend(more);
     }

@@ -14,6 +14,7 @@ use domain::{
     page::{Page, PageRequest},
     phone::{Channel, Phone},
     suppression::Suppression,
+    user::User,
 };
 use hmac::{Hmac, KeyInit, Mac};
 use rand::RngCore;
@@ -83,15 +84,33 @@ impl Listed {
 pub async fn look_up(engine: &Engine, actor: &Actor, number: &str) -> Result<Vec<Suppression>> {
     authorize(Operation::UserRead, actor)?;
     let phone = read(number)?;
-    let conn = engine.db.read();
-    let key = key(engine, conn).await?;
-    let mut found = Vec::new();
-    for channel in Channel::ALL {
-        let sql = "SELECT hash, channel, reason, at FROM suppressions WHERE hash = $1";
-        let row: Option<Listed> = db::one(conn, sql, values![hash(&key, *channel, &address(*channel, &phone))]).await?;
-        found.extend(row.map(Listed::entry).transpose()?);
-    }
-    Ok(found)
+    entries(engine.db.read(), addresses(&phone)).await
+}
+
+/// What the list holds of a person's addresses.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub(crate) async fn of_user<C: ConnectionTrait>(conn: &C, user: &User) -> Result<Vec<Suppression>> {
+    let mut all = user.phone.as_ref().map(addresses).unwrap_or_default();
+    all.extend(user.whatsapp_id.iter().map(|id| (Channel::Whatsapp, format!("whatsapp:{id}"))));
+    entries(conn, all).await
+}
+
+/// The entries of these addresses.
+async fn entries<C: ConnectionTrait>(conn: &C, addresses: Vec<(Channel, String)>) -> Result<Vec<Suppression>> {
+    // Without a key nothing was ever suppressed, and who only looks makes none.
+    let Some(key) = known_key(conn).await? else { return Ok(Vec::new()) };
+    let hashes: Vec<String> = addresses.iter().map(|(channel, address)| hash(&key, *channel, address)).collect();
+    let asked = Rows::of([("hash", Kind::Text)], hashes, |hash| cells![hash]);
+    let rows: Vec<Listed> = db::of_rows(conn, asked, values![], |table| {
+        format!(
+            "SELECT hash, channel, reason, at FROM suppressions WHERE hash IN (SELECT r.hash FROM {table})
+             ORDER BY channel, hash"
+        )
+    })
+    .await?;
+    rows.into_iter().map(Listed::entry).collect()
 }
 
 /// Puts a number on the list, on every channel: no campaign, import or integration messages it any more.
@@ -157,18 +176,28 @@ fn address(channel: Channel, phone: &Phone) -> String {
     }
 }
 
+/// A number as each channel's provider takes it.
+fn addresses(phone: &Phone) -> Vec<(Channel, String)> {
+    Channel::ALL.iter().map(|channel| (*channel, address(*channel, phone))).collect()
+}
+
 /// The key of the hashes. It is made once and kept in the settings: without it the list cannot be matched.
 ///
 /// # Errors
 /// [`crate::Error::Unavailable`] when the database is away.
 async fn key<C: ConnectionTrait>(engine: &Engine, conn: &C) -> Result<Vec<u8>> {
-    if let Some(text) = settings::get::<String, _>(conn, KEY).await? {
-        return hex::decode(text).map_err(Error::internal);
+    if let Some(key) = known_key(conn).await? {
+        return Ok(key);
     }
     let mut fresh = [0u8; 32];
     rand::rng().fill_bytes(&mut fresh);
     let text: String = settings::get_or_put(engine, conn, KEY, &hex::encode(fresh)).await?;
     hex::decode(text).map_err(Error::internal)
+}
+
+async fn known_key<C: ConnectionTrait>(conn: &C) -> Result<Option<Vec<u8>>> {
+    let text = settings::get::<String, _>(conn, KEY).await?;
+    text.map(hex::decode).transpose().map_err(Error::internal)
 }
 
 fn hash(key: &[u8], channel: Channel, address: &str) -> String {

@@ -155,6 +155,8 @@ impl TestEnv {
             rates: Arc::new(LocalLimiter::default()),
             slots: Slots::new(limits.in_flight),
             breakers: Default::default(),
+            recent_keys: crate::api_keys::RecentKeys::default(),
+            hints: crate::segments::Hints::default(),
             poster: webhooks::Poster::new(&["127.0.0.1".to_owned()]),
             live: Live::default(),
             clock,

@@ -79,7 +79,7 @@ pub async fn save(engine: &Engine, actor: &Actor, form: &UserViewForm) -> Result
         return Err(Error::invalid("name", format!("a name has 1 to {NAME_MAX_CHARS} characters")));
     }
     let tx = engine.db.begin().await?;
-    let filter = segments::checked(&tx, &form.filter, "filter").await?.to_string();
+    let filter = segments::checked(&tx, &form.filter, "filter").await?.filter.to_string();
     let (sort, columns) = (form.sort.as_str(), form.columns.to_string());
     let before = named(&tx, name).await?;
     if before.is_none() {

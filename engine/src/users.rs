@@ -23,8 +23,7 @@ use crate::{
     actor::{Actor, authorize, unchanged},
     attributes,
     audit::{self, Act},
-    consents,
-    db::{self, Rows},
+    consents, db,
     entity::user,
     values,
 };
@@ -37,49 +36,56 @@ use domain::{
     user::{User, UserForm},
 };
 use form::Entered;
-use sea_orm::{ActiveModelTrait, ConnectionTrait, EntityTrait, FromQueryResult, Set};
+use sea_orm::{ActiveModelTrait, ConnectionTrait, FromQueryResult, Set, Value};
 use serde_json::{Map, json};
-use std::collections::HashMap;
 use uuid::Uuid;
 
 /// The longest name, in characters; longer ones are refused when entered, and cut when a provider tells them.
 pub const NAME_MAX_CHARS: usize = 200;
 
+/// A person's row with where they stand on each channel; without an entry nothing was ever said, so there is no instant.
 #[derive(FromQueryResult)]
-struct ConsentRow {
-    user_id: Uuid,
-    channel: String,
-    state: String,
-    event_id: Option<Uuid>,
-    updated_at: DateTime<Utc>,
+struct Person {
+    #[sea_orm(nested)]
+    row: user::Model,
+    sms: Option<String>,
+    sms_at: Option<DateTime<Utc>>,
+    whatsapp: Option<String>,
+    whatsapp_at: Option<DateTime<Utc>>,
 }
 
-/// Rows with their consents, which one query reads for all of them.
+impl Person {
+    fn user(self) -> Result<User> {
+        let on = |channel, state: Option<String>, updated_at| match state {
+            Some(state) => Ok(Some(ConsentView { channel, state: state.parse()?, updated_at })),
+            None => Ok::<_, Error>(None),
+        };
+        let sms = on(Channel::Sms, self.sms, self.sms_at)?;
+        let whatsapp = on(Channel::Whatsapp, self.whatsapp, self.whatsapp_at)?;
+        self.row.into_user(sms.into_iter().chain(whatsapp).collect())
+    }
+}
+
+/// Reads people with their consents, in one statement: `which` selects their rows under the alias `u`, and `order` is an order of
+/// that alias.
 ///
 /// # Errors
 /// [`Error::Unavailable`].
-pub(crate) async fn with_consents<C: ConnectionTrait>(conn: &C, rows: Vec<user::Model>) -> Result<Vec<User>> {
-    let ids = Rows::ids(rows.iter().map(|row| row.id));
-    let consents: Vec<ConsentRow> = db::of_rows(conn, ids, values![], |table| {
-        format!(
-            "SELECT user_id, channel, state, event_id, updated_at FROM consents
-             WHERE user_id IN (SELECT r.id FROM {table}) ORDER BY user_id, channel"
-        )
-    })
-    .await?;
-    let mut by_user: HashMap<Uuid, Vec<ConsentView>> = HashMap::new();
-    for row in consents {
-        // Without an entry nothing was ever said, so there is no instant to show.
-        let updated_at = row.event_id.map(|_| row.updated_at);
-        let view = ConsentView { channel: row.channel.parse()?, state: row.state.parse()?, updated_at };
-        by_user.entry(row.user_id).or_default().push(view);
-    }
-    rows.into_iter()
-        .map(|row| {
-            let consents = by_user.remove(&row.id).unwrap_or_default();
-            row.into_user(consents)
-        })
-        .collect()
+pub(crate) async fn read<C: ConnectionTrait>(
+    conn: &C,
+    which: &str,
+    order: &str,
+    values: Vec<Value>,
+) -> Result<Vec<User>> {
+    let sql = format!(
+        "SELECT u.*, s.state AS sms, CASE WHEN s.event_id IS NOT NULL THEN s.updated_at END AS sms_at,
+             w.state AS whatsapp, CASE WHEN w.event_id IS NOT NULL THEN w.updated_at END AS whatsapp_at
+         FROM ({which}) AS u LEFT JOIN consents s ON s.user_id = u.id AND s.channel = 'sms'
+             LEFT JOIN consents w ON w.user_id = u.id AND w.channel = 'whatsapp'
+         ORDER BY {order}"
+    );
+    let people: Vec<Person> = db::all(conn, &sql, values).await?;
+    people.into_iter().map(Person::user).collect()
 }
 
 /// One person, within a use case.
@@ -87,8 +93,8 @@ pub(crate) async fn with_consents<C: ConnectionTrait>(conn: &C, rows: Vec<user::
 /// # Errors
 /// [`Error::NotFound`].
 pub(crate) async fn load<C: ConnectionTrait>(conn: &C, id: UserId) -> Result<User> {
-    let row = user::Entity::find_by_id(id.0).one(conn).await?.ok_or(Error::NotFound { what: "user" })?;
-    with_consents(conn, vec![row]).await?.pop().ok_or(Error::NotFound { what: "user" })
+    let found = read(conn, "SELECT * FROM users WHERE id = $1", "u.id", values![id.0]).await?;
+    found.into_iter().next().ok_or(Error::NotFound { what: "user" })
 }
 
 /// Who has this number; someone who was merged into another is that other.

@@ -13,7 +13,8 @@ use crate::{
 use anyhow::{Context as _, Result, bail};
 use axum::Router;
 use engine::{
-    Actor, Clock, Db, Engine, Queue, api_keys,
+    Actor, Clock, Db, Engine, Queue,
+    api_keys::{self, RecentKeys},
     db::{Location, Pools},
     delivery::Slots,
     feed,
@@ -25,6 +26,7 @@ use engine::{
     },
     rate_limit::{LocalLimiter, Rates, redis::RedisLimiter},
     receipts::Ingest,
+    segments::Hints,
     senders,
     spool::{self, Spool},
     twilio::{
@@ -124,7 +126,9 @@ impl Application {
         let slots = Slots::new(limits.in_flight);
         let poster = Poster::new(&config.settings.webhook_hosts);
         let breakers = Default::default();
-        let engine = Engine { db, queue, provider, rates, slots, breakers, poster, live, clock, limits };
+        let (recent_keys, hints) = (RecentKeys::default(), Hints::default());
+        let engine =
+            Engine { db, queue, provider, rates, slots, breakers, recent_keys, hints, poster, live, clock, limits };
         feed::rebase(&engine).await.context("the event stream could not be looked at")?;
         for (channel, address, rate) in &config.senders {
             let ensured = senders::ensure(&engine, &Actor::system(), *channel, address, address, *rate).await;

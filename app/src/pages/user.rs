@@ -73,7 +73,7 @@ pub fn User() -> impl IntoView {
 
 #[component]
 fn Detail(detail: UserDetail, refetch: Callback<()>) -> impl IntoView {
-    let UserDetail { user, possible_zones, subscriptions, declared, ledger, messages, timeline } = detail;
+    let UserDetail { user, possible_zones, suppressed, subscriptions, declared, ledger, messages, timeline } = detail;
     let user_id = user.id;
     let query = use_query_map();
     let tab = Memo::new(move |_| query.read().get("tab").unwrap_or_default());
@@ -105,8 +105,18 @@ fn Detail(detail: UserDetail, refetch: Callback<()>) -> impl IntoView {
             </p>
         }
     });
+    let suppressed = suppressed.into_iter().map(|entry| {
+        let because = format!(". The reason: {}. ", entry.reason);
+        view! {
+            <p class="note note-warn">
+                {format!("Nobody messages this person on {}, whatever they agreed to: the address is suppressed since ", entry.channel.label())}
+                <When at=entry.at /> {because} <A href="/suppressions">"Look at the list"</A>
+            </p>
+        }
+    });
     view! {
         {merged}
+        {suppressed.collect_view()}
         <div class="grid-2">
             <IdentityCard user=user.clone() possible_zones declared refetch />
             <div class="stack">

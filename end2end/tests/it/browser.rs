@@ -7,7 +7,7 @@ use playwright_rs::{
     Playwright, SelectOption, Viewport, expect, expect_page,
 };
 use std::{
-    env,
+    env, fs,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -149,6 +149,17 @@ impl Tab {
     pub async fn confirm(&self, name: &str) -> Result {
         let button = self.find("dialog[open]").get_by_role(AriaRole::Button, named(name));
         button.click(None).await.with_context(|| format!("the dialog's button \"{name}\""))
+    }
+
+    /// Follows a link by the keyboard, and reads the file that it brings: its name and its text.
+    pub async fn downloads(&self, link: &str) -> Result<(String, String)> {
+        let waiting = self.page.expect_download(Some(DEADLINE.as_secs_f64() * 1_000.0)).await?;
+        let link = self.page.get_by_role(AriaRole::Link, named(link));
+        link.focus().await?;
+        link.press("Enter", None).await?;
+        let download = waiting.wait().await?;
+        let path = download.path().await?.context("the download was not kept")?;
+        Ok((download.suggested_filename().to_owned(), fs::read_to_string(path)?))
     }
 
     /// Writes into a field.

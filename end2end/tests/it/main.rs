@@ -18,6 +18,7 @@ mod people;
 mod records;
 mod routes;
 mod server;
+mod taken_along;
 mod users_list;
 mod whatsapp;
 mod without_script;

@@ -118,6 +118,12 @@ impl Server {
         log.lines().map(entry).collect()
     }
 
+    /// Whether a command of the program, on the same data, ends well.
+    pub async fn does(&self, arguments: &[&str]) -> Result<bool> {
+        let output = program(self.data.path())?.args(arguments).output().await?;
+        Ok(output.status.success())
+    }
+
     /// Lets a phone report that it read what it got.
     pub async fn lets_read(&self, phone: &str) -> Result {
         let url = format!("{}/phones/{phone}", self.simulator);

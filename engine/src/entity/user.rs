@@ -29,6 +29,9 @@ impl ActiveModelBehavior for ActiveModel {}
 impl Model {
     /// The person with these consents.
     pub fn into_user(self, consents: Vec<ConsentView>) -> Result<User> {
+        let Json::Object(attributes) = self.attributes else {
+            return Err(Error::internal(format!("the attributes of {} are no object", self.id)));
+        };
         Ok(User {
             id: UserId(self.id),
             phone: self.phone.as_deref().map(Phone::parse_e164).transpose().map_err(Error::internal)?,
@@ -36,7 +39,7 @@ impl Model {
             name: self.name,
             locale: self.locale,
             zone: self.zone,
-            attributes: serde_json::from_value(self.attributes)?,
+            attributes,
             consents,
             merged_into: self.merged_into.map(UserId),
             created_at: self.created_at,

@@ -31,12 +31,12 @@ struct Sampled {
 /// [`crate::Error::Invalid`] for a filter that cannot be read, [`crate::Error::Forbidden`].
 pub async fn estimate(engine: &Engine, actor: &Actor, text: &str) -> Result<SegmentEstimate> {
     authorize(Operation::UserRead, actor)?;
-    let conn = engine.db.asked();
-    let filter = checked(conn, text, "filter").await?;
+    let conn = &engine.db.asked_reader().await?;
+    let checked = checked(conn, text, "filter").await?;
     let people = people(conn).await?;
     let is_counted = people.is_none_or(|people| people <= COUNTED_MAX);
-    let (predicate, params) = where_matching(engine, conn, &filter, Reach::Few, 1).await?;
-    if is_counted || rare::condition(conn, &filter, 1).await?.is_some() {
+    let (predicate, params) = where_matching(engine, conn, &checked, Reach::Few, 1).await?;
+    if is_counted || rare::condition(engine, conn, &checked.filter, 1).await?.is_some() {
         let sql = format!("SELECT count(*) AS value FROM users u WHERE {predicate}");
         let total = db::scalar(conn, &sql, params).await?.unwrap_or(0);
         return Ok(SegmentEstimate { about: total, least: total, most: total, exact: true });

@@ -6,11 +6,20 @@
 //! order of a list finds a page of matches sooner.
 
 use super::estimate::people;
-use crate::Result;
+use crate::{Engine, Result};
+use chrono::{DateTime, Duration, Utc};
 use domain::filter::{Comparison, Condition, Expr, Field, Filter, Literal, Test};
 use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Statement, Value};
 use serde_json::json;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
+/// For how long a hint is good: the database's own statistics change no faster.
+const HINT_KEPT: Duration = Duration::minutes(1);
+/// How many hints are kept.
+const HINTS_MAX: usize = 1_000;
 /// What the index `users_attributes` holds.
 const INDEXED: &str = "(lower(u.attributes::text COLLATE \"C\")::jsonb)";
 /// One person in how many may have a value that counts as rare.
@@ -24,6 +33,7 @@ const LOOKED_AT_MAX: usize = 4;
 /// # Errors
 /// [`crate::Error::Unavailable`].
 pub(super) async fn condition<C: ConnectionTrait>(
+    engine: &Engine,
     conn: &C,
     filter: &Filter,
     first: usize,
@@ -35,18 +45,56 @@ pub(super) async fn condition<C: ConnectionTrait>(
     if wanted.is_empty() {
         return Ok(None);
     }
-    let bound = people(conn).await?.unwrap_or(0.0) / RARE_ONE_IN;
+    let now = engine.clock.now();
+    let all = match engine.hints.get("", now) {
+        Some(all) => all,
+        None => {
+            let all = people(conn).await?.unwrap_or(0.0);
+            engine.hints.put(String::new(), all, now);
+            all
+        }
+    };
+    let bound = all / RARE_ONE_IN;
     let mut rarest: Option<(f64, Vec<Value>)> = None;
     for (name, text) in wanted.into_iter().take(LOOKED_AT_MAX) {
         let text = text.to_ascii_lowercase();
         // The value itself, and the value in a list.
         let values: Vec<Value> = vec![json!({ name: text }).into(), json!({ name: [text] }).into()];
-        let expected = expected_rows(conn, values.clone()).await?;
+        let asked = json!([name, text]).to_string();
+        let expected = match engine.hints.get(&asked, now) {
+            Some(expected) => expected,
+            None => {
+                let expected = expected_rows(conn, values.clone()).await?;
+                engine.hints.put(asked, expected, now);
+                expected
+            }
+        };
         if expected <= bound && rarest.as_ref().is_none_or(|(least, _)| expected < *least) {
             rarest = Some((expected, values));
         }
     }
     Ok(rarest.map(|(_, values)| (holds(first), values)))
+}
+
+/// What the database lately expected: how many people there are (under the empty text), and how many have a value. It decides
+/// how a statement is asked, never what it answers.
+#[derive(Clone, Default)]
+pub struct Hints(Arc<Mutex<HashMap<String, (f64, DateTime<Utc>)>>>);
+
+impl Hints {
+    fn get(&self, of: &str, now: DateTime<Utc>) -> Option<f64> {
+        let hints = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (rows, at) = hints.get(of)?;
+        (*at <= now && now - *at < HINT_KEPT).then_some(*rows)
+    }
+
+    fn put(&self, of: String, rows: f64, now: DateTime<Utc>) {
+        let mut hints = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if hints.len() >= HINTS_MAX {
+            hints.clear();
+        }
+        hints.insert(of, (rows, now));
+    }
 }
 
 fn holds(first: usize) -> String {

@@ -41,7 +41,7 @@ const TAG_MAX_CHARS: usize = 100;
 pub async fn preview(engine: &Engine, actor: &Actor, form: &BulkForm) -> Result<BulkPreview> {
     authorize(Operation::UserBulk, actor)?;
     let conn = engine.db.asked();
-    let filter = segments::checked(conn, &form.filter, "filter").await?;
+    let filter = segments::checked(conn, &form.filter, "filter").await?.filter;
     let words = words(conn, &checked(conn, &form.act).await?).await?;
     Ok(BulkPreview { people: segments::count_matching(engine, &filter).await?, words })
 }
@@ -53,7 +53,7 @@ pub async fn preview(engine: &Engine, actor: &Actor, form: &BulkForm) -> Result<
 pub async fn start(engine: &Engine, actor: &Actor, form: &BulkForm, people: i64) -> Result<Bulk> {
     authorize(Operation::UserBulk, actor)?;
     let conn = engine.db.asked();
-    let filter = segments::checked(conn, &form.filter, "filter").await?;
+    let filter = segments::checked(conn, &form.filter, "filter").await?.filter;
     let act = checked(conn, &form.act).await?;
     let words = words(conn, &act).await?;
     let now_matching = segments::count_matching(engine, &filter).await?;

@@ -4,7 +4,7 @@ use super::load;
 use crate::{
     Engine, Result,
     actor::{Actor, authorize},
-    attributes, db, subscriptions, twilio, values,
+    attributes, db, subscriptions, suppressions, twilio, values,
 };
 use chrono::{DateTime, Utc};
 use domain::{
@@ -44,11 +44,12 @@ pub async fn get(engine: &Engine, actor: &Actor, id: UserId) -> Result<UserDetai
         _ => Vec::new(),
     };
     let subscriptions = subscriptions::of_user(conn, id).await?;
+    let suppressed = suppressions::of_user(conn, &user).await?;
     let ledger = ledger(conn, id).await?;
     let messages = messages(conn, &user).await?;
     let timeline = timeline(conn, &user, &subscriptions, &ledger, &messages).await?;
     let declared = attributes::list(engine, actor).await?;
-    Ok(UserDetail { user, possible_zones, subscriptions, declared, ledger, messages, timeline })
+    Ok(UserDetail { user, possible_zones, suppressed, subscriptions, declared, ledger, messages, timeline })
 }
 
 #[derive(FromQueryResult)]

@@ -1,11 +1,9 @@
 //! The list of people, in the orders that an index serves.
 
-use super::with_consents;
 use crate::{
     Engine, Error, Result,
     actor::{Actor, authorize},
     db,
-    entity::user,
     filter_sql::Reach,
     segments, values,
 };
@@ -40,10 +38,10 @@ pub async fn list_sorted(
     page: &PageRequest,
 ) -> Result<Page<User>> {
     authorize(Operation::UserRead, actor)?;
-    let conn = engine.db.asked();
+    let conn = &engine.db.asked_reader().await?;
     let parsed = segments::checked(conn, filter, "filter").await?;
     let order = Order::of(conn, sort);
-    if order.by_name && parsed.expr().is_some() && are_more(conn, engine.limits.ordered_by_name).await? {
+    if order.by_name && parsed.filter.expr().is_some() && are_more(conn, engine.limits.ordered_by_name).await? {
         let most = engine.limits.ordered_by_name;
         let why =
             format!("with a filter, more than {most} people cannot be put in the order of their names; choose another");
@@ -56,10 +54,10 @@ pub async fn list_sorted(
     };
     let (predicate, params) = segments::where_matching(engine, conn, &parsed, Reach::Few, values.len() + 1).await?;
     values.extend(params);
-    let sql = format!("SELECT u.* FROM users u WHERE {beyond} AND {predicate} ORDER BY {} LIMIT $1", order.by());
-    let rows: Vec<user::Model> = db::all(conn, &sql, values).await?;
-    let page = Page::cut(rows, page.limit(), |row| cursor(sort, row));
-    Ok(Page { rows: with_consents(conn, page.rows).await?, next: page.next })
+    let by = order.by();
+    let which = format!("SELECT u.* FROM users u WHERE {beyond} AND {predicate} ORDER BY {by} LIMIT $1");
+    let rows = super::read(conn, &which, &by, values).await?;
+    Ok(Page::cut(rows, page.limit(), |user| cursor(sort, user)))
 }
 
 /// Whether there are more people than this, as far as the database knows without counting them all.
@@ -128,7 +126,7 @@ impl Order {
     }
 }
 
-fn cursor(sort: UserSort, row: &user::Model) -> String {
+fn cursor(sort: UserSort, row: &User) -> String {
     match sort {
         UserSort::Newest | UserSort::Oldest | UserSort::Name | UserSort::NameDown => row.id.to_string(),
         // The instant stands beside the id, as the row may change again before the next page.

@@ -1,12 +1,10 @@
 //! People who match a filter as a file, streamed.
 
-use super::with_consents;
 use crate::{
     Engine, Error, Result,
     actor::{Actor, authorize},
     audit::{self, Act},
-    csv_text, db,
-    entity::user,
+    csv_text,
     exports::Format,
     filter_sql::Reach,
     segments, values,
@@ -38,7 +36,7 @@ pub async fn export_list(
     let (predicate, params) = segments::where_matching(engine, conn, &parsed, Reach::Few, 3).await?;
     let columns: Vec<String> = crate::attributes::declared(conn).await?.into_keys().collect();
     let tx = engine.db.begin().await?;
-    let after = json!({ "filter": parsed.to_string(), "format": format!("{format:?}") });
+    let after = json!({ "filter": parsed.filter.to_string(), "format": format!("{format:?}") });
     let act = Act { action: "users.export", target: "users".to_owned(), after: Some(after), ..Act::default() };
     audit::record(engine, &tx, actor, act).await?;
     tx.commit().await?;
@@ -71,14 +69,15 @@ impl Step {
     /// The next people as text, and after whom to go on.
     async fn read(&self, before: Uuid) -> Result<Option<(Bytes, Option<Uuid>)>> {
         let conn = self.engine.db.asked();
-        let sql = format!("SELECT u.* FROM users u WHERE u.id < $1 AND {} ORDER BY u.id DESC LIMIT $2", self.predicate);
+        let which =
+            format!("SELECT u.* FROM users u WHERE u.id < $1 AND {} ORDER BY u.id DESC LIMIT $2", self.predicate);
         let mut values: Vec<Value> = values![before, STEP_ROWS];
         values.extend(self.params.iter().cloned());
-        let rows: Vec<user::Model> = db::all(conn, &sql, values).await?;
-        let Some(last) = rows.last().map(|row| row.id) else { return Ok(None) };
+        let rows = super::read(conn, &which, "u.id DESC", values).await?;
+        let Some(last) = rows.last().map(|row| row.id.0) else { return Ok(None) };
         let full = i64::try_from(rows.len()).is_ok_and(|read| read == STEP_ROWS);
         let mut out = Vec::new();
-        for person in with_consents(conn, rows).await? {
+        for person in rows {
             match self.format {
                 Format::Csv => out.extend(csv_text::record(cells(&person, &self.columns))?),
                 Format::JsonLines => {

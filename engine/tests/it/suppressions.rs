@@ -21,12 +21,14 @@ fn form(key: &str, name: &str, kind: TopicKind) -> TopicForm {
 both! {
     async fn a_suppressed_number_gets_nothing_until_it_is_taken_off(env: TestEnv) {
         let engine = &env.engine;
-        env.user(ANN).opted_in(Channel::Sms).create().await;
+        let ann = env.user(ANN).opted_in(Channel::Sms).create().await.id;
         assert_eq!(suppressions::look_up(engine, &env.admin, ANN).await.unwrap(), []);
         let none = suppressions::suppress(engine, &env.admin, ANN, " ").await;
         assert!(matches!(none, Err(Error::Invalid { .. })));
         let entries = suppressions::suppress(engine, &env.admin, ANN, "asked by letter").await.unwrap();
         assert_eq!(entries.len(), Channel::ALL.len());
+        let suppressed = async || users::get(engine, &env.admin, ann).await.unwrap().suppressed;
+        assert_eq!(suppressed().await, entries);
         env.campaign().launch().await;
         env.run_jobs().await;
         assert_eq!(env.simulator.truth().len(), 0);
@@ -36,6 +38,7 @@ both! {
             assert!(matches!(refused, Err(Error::Forbidden { .. })));
             suppressions::lift(engine, &env.admin, &entry.hash, "mistake").await.unwrap();
         }
+        assert_eq!(suppressed().await, []);
         let again = suppressions::lift(engine, &env.admin, &entries[0].hash, "mistake").await;
         assert!(matches!(again, Err(Error::NotFound { .. })));
         env.campaign().launch().await;

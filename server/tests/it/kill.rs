@@ -139,6 +139,8 @@ impl World {
             provider: Arc::new(TwilioClient::new(config, clock.clone()).expect("a client")),
             rates: Arc::new(LocalLimiter::default()),
             breakers: engine::breakers::Breakers::default(),
+            recent_keys: engine::api_keys::RecentKeys::default(),
+            hints: engine::segments::Hints::default(),
             poster: engine::webhooks::Poster::new(&[]),
             slots: Slots::new(1),
             live: Live::default(),
