@@ -57,6 +57,20 @@ both! {
         assert!(matches!(api_keys::revoke(engine, &env.admin, lasting.key.id).await, Err(Error::Conflict { .. })));
     }
 
+    async fn a_key_that_another_process_took_back_is_refused_within_a_second(env: TestEnv) {
+        let engine = &env.engine;
+        let made = api_keys::create(engine, &env.admin, &form("Shop", &[Scope::UsersRead])).await.unwrap();
+        let authenticate = async |secret: &str| api_keys::authenticate(engine, secret, &Client::default()).await;
+        authenticate(&made.secret).await.unwrap();
+        let tx = engine.db.begin().await.unwrap();
+        let sql = "UPDATE api_keys SET revoked_at = $2 WHERE id = $1";
+        db::exec(&tx, sql, values![made.key.id.0, engine.clock.now()]).await.unwrap();
+        tx.commit().await.unwrap();
+        env.advance(api_keys::REMEMBERED.to_std().unwrap());
+        assert!(matches!(authenticate(&made.secret).await, Err(Error::Unauthenticated)));
+        assert!(api_keys::REMEMBERED < chrono::Duration::seconds(1));
+    }
+
     async fn a_key_makes_no_key_that_may_do_more(env: TestEnv) {
         let actor = integration(&env, &[Scope::KeysWrite, Scope::UsersRead], "x").await;
         api_keys::create(&env.engine, &actor, &form("Less", &[Scope::UsersRead])).await.unwrap();

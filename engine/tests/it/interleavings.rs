@@ -10,7 +10,7 @@ use domain::{
     user::User,
 };
 use engine::{
-    consents, db, imports, inbound,
+    consents, db, expansion, imports, inbound,
     testing::{Backend, TestEnv},
     twilio::{signature::Params, webhook},
     users, values,
@@ -196,4 +196,20 @@ async fn a_stop_outlives_the_undoing_of_its_import() {
     let people = all(&env).await;
     assert_eq!(people.len(), 1);
     assert_eq!(state(&env, people[0].id).await, ConsentState::OptedOut);
+}
+
+#[tokio::test]
+async fn an_audience_is_read_while_a_claim_holds_its_campaign() {
+    let env = env().await;
+    env.user(ANN).opted_in(Channel::Sms).create().await;
+    let campaign = env.campaign().launch().await;
+    let claim = env.engine.db.begin().await.unwrap();
+    let lock = db::lock_in_use(&claim);
+    let sql = format!("SELECT status AS value FROM campaigns WHERE id = $1{lock}");
+    db::scalar::<String, _>(&claim, &sql, values![campaign.id.0]).await.unwrap();
+    let expansion = expansion::run(&env.engine, campaign.id);
+    tokio::time::timeout(Duration::from_secs(60), expansion).await.expect("it waits for the claim").unwrap();
+    claim.rollback().await.unwrap();
+    env.run_jobs().await;
+    assert_eq!(env.simulator.truth().len(), 1);
 }
