@@ -7,7 +7,7 @@ use crate::{
     health::Health,
     live::Rooms,
     problem, seed, simulator,
-    web::{self, Web},
+    web::{self, Served, Web},
     worker::{self, Bells},
 };
 use anyhow::{Context as _, Result, bail};
@@ -169,21 +169,21 @@ impl Application {
         let spool = Spool::open(&folder, self.config.settings.spool_max_bytes)
             .with_context(|| format!("{}: the spool of webhooks cannot be opened", folder.display()))?;
         let cursor_key = api_keys::cursor_key(&self.engine).await.context("the key of cursors cannot be read")?;
-        let web = Web {
+        let served = Served {
             ingest: Ingest::start(self.engine.clone()),
             rooms: Rooms::new(self.engine.clone(), self.shutdown.clone()),
             engine: self.engine.clone(),
             leptos: leptos(&self.config),
             config: self.config.clone(),
-            verifier: Arc::new(verifier),
-            account_sid: account_sid.into(),
-            health: Arc::new(Health { redis }),
-            cursors: Arc::new(Cursors::new(cursor_key)),
+            verifier,
+            account_sid: account_sid.to_owned(),
+            health: Health { redis },
+            cursors: Cursors::new(cursor_key),
             spool: spool.clone(),
         };
         self.spool = Some(spool);
         self.address = Some(listener.local_addr()?);
-        self.web = Some((listener, web::router(web)));
+        self.web = Some((listener, web::router(Web::from(served))));
         Ok(())
     }
 

@@ -149,7 +149,7 @@ pub async fn stream(
     let (events, out) = mpsc::channel(16);
     let counters = campaign.map(|id| web.rooms.enter(id));
     let listener = Listener {
-        engine: web.engine,
+        engine: web.engine.clone(),
         token: visitor.session.unwrap_or_default(),
         client: visitor.client,
         events,

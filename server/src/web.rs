@@ -23,7 +23,7 @@ use leptos::{
 };
 use leptos_axum::{LeptosRoutes as _, file_and_error_handler_with_context, generate_route_list};
 use rand::RngCore as _;
-use std::{any::Any, sync::Arc};
+use std::{any::Any, ops::Deref, sync::Arc};
 use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer};
 use tracing::Instrument as _;
 use uuid::Uuid;
@@ -33,9 +33,25 @@ const BODY_MAX_BYTES: usize = 1024 * 1024;
 /// The only path whose body may be larger: it is streamed, and bounded by UPLOAD_MAX_BYTES.
 const UPLOAD: &str = "/ui/imports/upload";
 
-/// What handlers need. Cheap to clone.
+/// What handlers need. Cheap to clone: each layer of each request does.
 #[derive(Clone)]
-pub struct Web {
+pub struct Web(Arc<Served>);
+
+impl From<Served> for Web {
+    fn from(served: Served) -> Self {
+        Self(Arc::new(served))
+    }
+}
+
+impl Deref for Web {
+    type Target = Served;
+    fn deref(&self) -> &Served {
+        &self.0
+    }
+}
+
+/// What [`Web`] holds.
+pub struct Served {
     /// The use cases.
     pub engine: Engine,
     /// The configuration.
@@ -43,19 +59,19 @@ pub struct Web {
     /// How the dashboard is rendered.
     pub leptos: LeptosOptions,
     /// Checks the signatures of webhooks.
-    pub verifier: Arc<Verifier>,
+    pub verifier: Verifier,
     /// The provider's account: webhooks about another one are none of ours.
-    pub account_sid: Arc<str>,
+    pub account_sid: String,
     /// Takes status callbacks.
     pub ingest: Ingest,
     /// Campaigns' counters for those who watch them.
     pub rooms: live::Rooms,
     /// What readiness asks.
-    pub health: Arc<health::Health>,
+    pub health: health::Health,
     /// Keeps webhooks while the database is away.
     pub spool: Spool,
     /// Signs the cursors of the API's pages.
-    pub cursors: Arc<api::Cursors>,
+    pub cursors: api::Cursors,
 }
 
 impl FromRef<Web> for LeptosOptions {
