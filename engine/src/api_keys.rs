@@ -5,6 +5,7 @@ use crate::{
     actor::{Actor, Client, Identity, authorize},
     audit::{self, Act},
     db,
+    recent::Recent,
     signing::LinkKey,
     values,
 };
@@ -20,10 +21,6 @@ use rand::RngCore;
 use sea_orm::FromQueryResult;
 use serde_json::json;
 use sha2::{Digest, Sha256};
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-};
 use uuid::Uuid;
 
 /// The longest name, in characters.
@@ -36,26 +33,12 @@ pub const REMEMBERED: Duration = Duration::milliseconds(500);
 /// How old the time of the last use may get before it is written again.
 const USE_NOTED_EVERY: Duration = Duration::minutes(1);
 
-/// Keys that this process read a moment ago, by their hash. An integration asks many times a second.
-#[derive(Clone, Default)]
-pub struct RecentKeys(Arc<Mutex<HashMap<Vec<u8>, (ApiKey, DateTime<Utc>)>>>);
+/// Keys that this process read a moment ago, by their hash: an integration asks many times a second.
+pub type RecentKeys = Recent<Vec<u8>, ApiKey>;
 
-impl RecentKeys {
-    fn get(&self, hash: &[u8], now: DateTime<Utc>) -> Option<ApiKey> {
-        let keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (key, read_at) = keys.get(hash)?;
-        // A clock that was set back makes nothing recent.
-        (*read_at <= now && now - *read_at < REMEMBERED).then(|| key.clone())
-    }
-
-    fn put(&self, hash: Vec<u8>, key: ApiKey, now: DateTime<Utc>) {
-        let mut keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        keys.insert(hash, (key, now));
-    }
-
-    fn forget(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
-    }
+/// No keys yet.
+pub fn no_keys_yet() -> RecentKeys {
+    Recent::new(REMEMBERED, KEYS_MAX)
 }
 
 #[derive(FromQueryResult)]

@@ -48,6 +48,7 @@ pub mod quiet_rules;
 pub mod rate_limit;
 pub mod rebuild;
 pub mod receipts;
+pub mod recent;
 pub mod reconcile;
 pub mod segments;
 pub mod senders;

@@ -7,7 +7,7 @@ mod vocabulary;
 
 pub use estimate::estimate;
 pub(crate) use estimate::people;
-pub use rare::Hints;
+pub use rare::{Hints, no_hints_yet};
 pub use vocabulary::vocabulary;
 
 use crate::{

@@ -13,8 +13,7 @@ use crate::{
 use anyhow::{Context as _, Result, bail};
 use axum::Router;
 use engine::{
-    Actor, Clock, Db, Engine, Queue,
-    api_keys::{self, RecentKeys},
+    Actor, Clock, Db, Engine, Queue, api_keys,
     db::{Location, Pools},
     delivery::Slots,
     feed,
@@ -26,8 +25,7 @@ use engine::{
     },
     rate_limit::{LocalLimiter, Rates, redis::RedisLimiter},
     receipts::Ingest,
-    segments::Hints,
-    senders,
+    segments, senders,
     spool::{self, Spool},
     twilio::{
         Secret,
@@ -126,7 +124,7 @@ impl Application {
         let slots = Slots::new(limits.in_flight);
         let poster = Poster::new(&config.settings.webhook_hosts);
         let breakers = Default::default();
-        let (recent_keys, hints) = (RecentKeys::default(), Hints::default());
+        let (recent_keys, hints) = (api_keys::no_keys_yet(), segments::no_hints_yet());
         let engine =
             Engine { db, queue, provider, rates, slots, breakers, recent_keys, hints, poster, live, clock, limits };
         feed::rebase(&engine).await.context("the event stream could not be looked at")?;

@@ -9,7 +9,6 @@ use axum::{
     Form,
     extract::{ConnectInfo, Request, State},
     http::{HeaderMap, Method, header},
-    middleware::Next,
     response::{IntoResponse, Redirect, Response},
 };
 use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
@@ -26,13 +25,13 @@ use url::Url;
 /// take http on the own machine for secure.
 pub const COOKIE: &str = "__Host-ese";
 
-/// Finds out who asks, and puts a [`Visitor`] into the request.
-pub async fn identify(State(web): State<Web>, mut request: Request, next: Next) -> Response {
+/// Finds out who asks, and puts a [`Visitor`] into the request; or refuses it.
+pub async fn identified(web: &Web, mut request: Request) -> Result<Request, Response> {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
     let mark = request.extensions().get::<Mark>().cloned();
     let headers = request.headers();
     let client = Client {
-        address: peer.map(|peer| address(peer, headers, &web).to_string()),
+        address: peer.map(|peer| address(peer, headers, web).to_string()),
         user_agent: headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).map(str::to_owned),
         request_id: mark.as_ref().map(|mark| mark.id.clone()),
         idempotency_key: None,
@@ -48,28 +47,30 @@ pub async fn identify(State(web): State<Web>, mut request: Request, next: Next) 
                 Ok(actor) => visitor.actor = Some(actor),
                 Err(Error::Unauthenticated) => {}
                 // Who it is cannot be found out: nobody gets in.
-                Err(error) => return problem::answer(&error, &visitor.client),
+                Err(error) => return Err(problem::answer(&error, &visitor.client)),
             }
         }
     }
     request.extensions_mut().insert(visitor);
-    next.run(request).await
+    Ok(request)
 }
 
-/// Lets in who may: nobody without a session but to the doors, and no change that another site's page asks for.
-pub async fn guard(State(web): State<Web>, visitor: Visitor, request: Request, next: Next) -> Response {
+/// Why an identified request may not come in: nobody may without a session but to the doors, and no change may that another
+/// site's page asks for.
+pub fn refusal(web: &Web, request: &Request) -> Option<Response> {
+    let visitor = request.extensions().get::<Visitor>().cloned().unwrap_or_default();
     let path = request.uri().path();
     let changes = !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
     if changes && !is_machine(path) && !is_ours(request.headers(), &web.config.public_url) {
-        return problem::refuse(Kind::Forbidden, "This request comes from another site.", &visitor.client);
+        return Some(problem::refuse(Kind::Forbidden, "This request comes from another site.", &visitor.client));
     }
     if visitor.actor.is_some() || is_open(path) {
-        return next.run(request).await;
+        return None;
     }
     if path.starts_with("/ui/") || path.starts_with("/api/") || path == "/api" || changes {
-        return problem::answer(&Error::Unauthenticated, &visitor.client);
+        return Some(problem::answer(&Error::Unauthenticated, &visitor.client));
     }
-    Redirect::to("/sign-in").into_response()
+    Some(Redirect::to("/sign-in").into_response())
 }
 
 /// What strangers may ask for.

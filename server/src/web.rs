@@ -123,14 +123,11 @@ pub fn router(web: Web) -> Router {
         .method_not_allowed_fallback(async || {
             problem::protocol(StatusCode::METHOD_NOT_ALLOWED, "This address does not take this method.")
         })
-        // Below, the last is the outermost.
+        // Below, the last is the outermost. Each layer copies all within it for each request: there are as few as can be.
         .layer(DefaultBodyLimit::max(BODY_MAX_BYTES))
-        .layer(middleware::from_fn_with_state(web.clone(), session::guard))
-        .layer(middleware::from_fn_with_state(web.clone(), session::identify))
-        .layer(middleware::from_fn(bound))
+        .layer(middleware::from_fn_with_state(web.clone(), enter))
         .layer(CompressionLayer::new())
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(middleware::from_fn(secure))
         .layer(middleware::from_fn_with_state(web.clone(), envelope))
         .with_state(web)
 }
@@ -150,7 +147,7 @@ async fn missing(visitor: Visitor) -> Response {
     problem::refuse(domain::problem::Kind::NotFound, "There is nothing at this address.", &visitor.client)
 }
 
-/// Gives the request its id and its span, and the answer its id. The path is logged without its query: that may hold a
+/// Gives the request its id and its span, and the answer its id and what makes browsers careful. The path is logged without its query: that may hold a
 /// token.
 async fn envelope(State(web): State<Web>, mut request: Request, next: Next) -> Response {
     let id = web.engine.clock.new_id::<Uuid>().to_string();
@@ -161,7 +158,8 @@ async fn envelope(State(web): State<Web>, mut request: Request, next: Next) -> R
         http.path = %request.uri().path(),
         http.status = tracing::field::Empty,
     );
-    request.extensions_mut().insert(Mark { id: id.clone(), nonce: nonce() });
+    let (path, nonce) = (request.uri().path().to_owned(), nonce());
+    request.extensions_mut().insert(Mark { id: id.clone(), nonce: nonce.clone() });
     let mut response = async move {
         let began = std::time::Instant::now();
         let response = next.run(request).await;
@@ -171,36 +169,49 @@ async fn envelope(State(web): State<Web>, mut request: Request, next: Next) -> R
     }
     .instrument(span)
     .await;
+    secure(&path, &nonce, &mut response);
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(HeaderName::from_static("x-request-id"), value);
     }
     response
 }
 
+/// Lets in what is bounded, with whoever asks, and only where they may go.
+async fn enter(State(web): State<Web>, request: Request, next: Next) -> Response {
+    let request = match bounded(request) {
+        Ok(request) => session::identified(&web, request).await,
+        Err(refusal) => Err(refusal),
+    };
+    match request {
+        Ok(request) => match session::refusal(&web, &request) {
+            Some(refusal) => refusal,
+            None => next.run(request).await,
+        },
+        Err(refusal) => refusal,
+    }
+}
+
 /// Bounds the body, and refuses methods that nobody needs.
-async fn bound(request: Request, next: Next) -> Response {
+fn bounded(request: Request) -> Result<Request, Response> {
     let known = [Method::GET, Method::HEAD, Method::POST, Method::OPTIONS];
     let of_api = [Method::PUT, Method::PATCH, Method::DELETE];
     let path = request.uri().path();
     let takes = known.contains(request.method()) || (path.starts_with("/api/v1/") && of_api.contains(request.method()));
     if !takes {
-        return problem::protocol(StatusCode::METHOD_NOT_ALLOWED, "This address does not take this method.");
+        return Err(problem::protocol(StatusCode::METHOD_NOT_ALLOWED, "This address does not take this method."));
     }
     if path == UPLOAD || (path == api::UPLOAD && request.method() == Method::POST) {
-        return next.run(request).await;
+        return Ok(request);
     }
     let length = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
     if length.and_then(|text| text.parse::<u64>().ok()).is_some_and(|length| length > BODY_MAX_BYTES as u64) {
-        return problem::protocol(StatusCode::PAYLOAD_TOO_LARGE, "This request is too large.");
+        return Err(problem::protocol(StatusCode::PAYLOAD_TOO_LARGE, "This request is too large."));
     }
-    next.run(request.map(|body| Body::new(Limited::new(body, BODY_MAX_BYTES)))).await
+    Ok(request.map(|body| Body::new(Limited::new(body, BODY_MAX_BYTES))))
 }
 
 /// Sets what tells browsers to be careful (OWASP ASVS 5.0, 3.4).
-async fn secure(request: Request, next: Next) -> Response {
-    let path = request.uri().path().to_owned();
-    let nonce = request.extensions().get::<Mark>().map(|mark| mark.nonce.clone()).unwrap_or_default();
-    let mut response = next.run(request).await;
+fn secure(path: &str, nonce: &str, response: &mut Response) {
     let found = response.status().is_success() || response.status() == StatusCode::NOT_MODIFIED;
     let headers = response.headers_mut();
     let docs = path.starts_with("/api/docs/");
@@ -215,7 +226,7 @@ async fn secure(request: Request, next: Next) -> Response {
     if let Ok(policy) = HeaderValue::from_str(&policy) {
         headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     }
-    let cache = match (session::is_static(&path), path.starts_with("/pkg/") && is_hashed(&path)) {
+    let cache = match (session::is_static(path), path.starts_with("/pkg/") && is_hashed(path)) {
         (true, true) if found => "public, max-age=31536000, immutable",
         (true, _) => "no-cache",
         (false, _) => "no-store",
@@ -231,7 +242,6 @@ async fn secure(request: Request, next: Next) -> Response {
     for (name, value) in fixed {
         headers.insert(name, HeaderValue::from_static(value));
     }
-    response
 }
 
 fn nonce() -> String {

@@ -30,7 +30,7 @@ async fn lists_and_people_are_taken_along_and_a_receipt_is_verified() -> Result 
     ensure!(table.contains(",'=HYPERLINK(1),"), "the formula is not defused: {table}");
     let (name, objects) = tab.downloads("JSON lines").await?;
     ensure!(name.ends_with(".jsonl"), "{name}");
-    let objects: Vec<Value> = objects.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
+    let objects: Vec<Value> = objects.lines().map(|line| Ok(serde_json::from_str(line)?)).collect::<Result<_>>()?;
     ensure!(objects.len() == 2, "{objects:#?}");
     ensure!(objects.iter().any(|person| person["name"] == "=HYPERLINK(1)"), "JSON needs no defusing: {objects:#?}");
 

@@ -6,15 +6,11 @@
 //! order of a list finds a page of matches sooner.
 
 use super::estimate::people;
-use crate::{Engine, Result};
-use chrono::{DateTime, Duration, Utc};
+use crate::{Engine, Result, recent::Recent};
+use chrono::Duration;
 use domain::filter::{Comparison, Condition, Expr, Field, Filter, Literal, Test};
 use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Statement, Value};
 use serde_json::json;
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-};
 
 /// For how long a hint is good: the database's own statistics change no faster.
 const HINT_KEPT: Duration = Duration::minutes(1);
@@ -78,23 +74,11 @@ pub(super) async fn condition<C: ConnectionTrait>(
 
 /// What the database lately expected: how many people there are (under the empty text), and how many have a value. It decides
 /// how a statement is asked, never what it answers.
-#[derive(Clone, Default)]
-pub struct Hints(Arc<Mutex<HashMap<String, (f64, DateTime<Utc>)>>>);
+pub type Hints = Recent<String, f64>;
 
-impl Hints {
-    fn get(&self, of: &str, now: DateTime<Utc>) -> Option<f64> {
-        let hints = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (rows, at) = hints.get(of)?;
-        (*at <= now && now - *at < HINT_KEPT).then_some(*rows)
-    }
-
-    fn put(&self, of: String, rows: f64, now: DateTime<Utc>) {
-        let mut hints = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if hints.len() >= HINTS_MAX {
-            hints.clear();
-        }
-        hints.insert(of, (rows, now));
-    }
+/// No hints yet.
+pub fn no_hints_yet() -> Hints {
+    Recent::new(HINT_KEPT, HINTS_MAX)
 }
 
 fn holds(first: usize) -> String {
