@@ -109,7 +109,7 @@ fn Detail(detail: UserDetail, refetch: Callback<()>) -> impl IntoView {
         let because = format!(". The reason: {}. ", entry.reason);
         view! {
             <p class="note note-warn">
-                {format!("Nobody messages this person on {}, whatever they agreed to: the address is suppressed since ", entry.channel.label())}
+                {format!("Nobody messages this person on {}, whatever they agreed to: the address was suppressed ", entry.channel.label())}
                 <When at=entry.at /> {because} <A href="/suppressions">"Look at the list"</A>
             </p>
         }

@@ -77,7 +77,7 @@ async fn a_number_is_suppressed_found_and_taken_off() -> Result {
     tab.go("Users").await?;
     tab.row("Users", "Back Again").locator("a").first().click(None).await?;
     tab.shows_page("Back Again").await?;
-    tab.reads("the address is suppressed since").await?;
+    tab.reads("the address was suppressed").await?;
     tab.reads("asked by letter on 12 May").await?;
 
     tab.go("Suppressions").await?;
