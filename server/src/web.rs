@@ -178,36 +178,46 @@ async fn envelope(State(web): State<Web>, mut request: Request, next: Next) -> R
 
 /// Lets in what is bounded, with whoever asks, and only where they may go.
 async fn enter(State(web): State<Web>, request: Request, next: Next) -> Response {
-    let request = match bounded(request) {
-        Ok(request) => session::identified(&web, request).await,
-        Err(refusal) => Err(refusal),
+    if let Some(refusal) = out_of_bounds(&request) {
+        return refusal;
+    }
+    let request = match session::identified(&web, limited(request)).await {
+        Ok(request) => request,
+        Err(refusal) => return refusal,
     };
-    match request {
-        Ok(request) => match session::refusal(&web, &request) {
-            Some(refusal) => refusal,
-            None => next.run(request).await,
-        },
-        Err(refusal) => refusal,
+    match session::refusal(&web, &request) {
+        Some(refusal) => refusal,
+        None => next.run(request).await,
     }
 }
 
-/// Bounds the body, and refuses methods that nobody needs.
-fn bounded(request: Request) -> Result<Request, Response> {
+/// The refusal of a method that nobody needs, or of a body that says itself that it is too large.
+fn out_of_bounds(request: &Request) -> Option<Response> {
     let known = [Method::GET, Method::HEAD, Method::POST, Method::OPTIONS];
     let of_api = [Method::PUT, Method::PATCH, Method::DELETE];
     let path = request.uri().path();
     let takes = known.contains(request.method()) || (path.starts_with("/api/v1/") && of_api.contains(request.method()));
     if !takes {
-        return Err(problem::protocol(StatusCode::METHOD_NOT_ALLOWED, "This address does not take this method."));
-    }
-    if path == UPLOAD || (path == api::UPLOAD && request.method() == Method::POST) {
-        return Ok(request);
+        return Some(problem::protocol(StatusCode::METHOD_NOT_ALLOWED, "This address does not take this method."));
     }
     let length = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
-    if length.and_then(|text| text.parse::<u64>().ok()).is_some_and(|length| length > BODY_MAX_BYTES as u64) {
-        return Err(problem::protocol(StatusCode::PAYLOAD_TOO_LARGE, "This request is too large."));
+    let is_too_large =
+        length.and_then(|text| text.parse().ok()).is_some_and(|length: u64| length > BODY_MAX_BYTES as u64);
+    (is_too_large && !is_upload(request))
+        .then(|| problem::protocol(StatusCode::PAYLOAD_TOO_LARGE, "This request is too large."))
+}
+
+/// The request with a body that ends at the bound, whatever it says of itself.
+fn limited(request: Request) -> Request {
+    match is_upload(&request) {
+        true => request,
+        false => request.map(|body| Body::new(Limited::new(body, BODY_MAX_BYTES))),
     }
-    Ok(request.map(|body| Body::new(Limited::new(body, BODY_MAX_BYTES))))
+}
+
+fn is_upload(request: &Request) -> bool {
+    let path = request.uri().path();
+    path == UPLOAD || (path == api::UPLOAD && request.method() == Method::POST)
 }
 
 /// Sets what tells browsers to be careful (OWASP ASVS 5.0, 3.4).
