@@ -4,7 +4,7 @@
 //! drivers take; bulk statements take [`Rows`].
 
 mod postgres;
-mod reader;
+mod reads;
 mod rows;
 mod sqlite;
 mod turns;
@@ -17,7 +17,7 @@ use sea_orm::{
 };
 use std::path::PathBuf;
 
-pub use reader::Reader;
+pub use reads::Reads;
 pub use rows::{Kind, Rows};
 
 /// A transaction. Unless it is committed, it is as if it had never been.
@@ -80,7 +80,7 @@ pub enum Location {
 /// How many connections may be open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pools {
-    /// For reading (on PostgreSQL for everything), 1 to 200.
+    /// For reading; on PostgreSQL for transactions too, of which there is room for two in three. 2 to 200.
     pub connections: u32,
     /// How long to wait for one, in seconds.
     pub acquire_seconds: u64,
@@ -101,8 +101,8 @@ impl Default for Pools {
 /// The database. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Db {
-    read: DatabaseConnection,
-    asked: DatabaseConnection,
+    read: Reads,
+    asked: Reads,
     write: DatabaseConnection,
     bulk: DatabaseConnection,
     /// Who may write next, on a database with one writer.
@@ -122,30 +122,14 @@ impl Db {
     }
 
     /// For reading outside a transaction.
-    pub fn read(&self) -> &DatabaseConnection {
+    pub fn read(&self) -> &Reads {
         &self.read
     }
 
     /// For reading what a person asks for with a filter: few statements at once, and each of them ends in time, with
     /// [`Error::Invalid`] on `filter` if it has to.
-    pub fn asked(&self) -> &DatabaseConnection {
+    pub fn asked(&self) -> &Reads {
         &self.asked
-    }
-
-    /// One connection of [`Self::read`], for several statements in a row.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when the database is away.
-    pub async fn reader(&self) -> Result<Reader> {
-        Ok(Reader::of(&self.read).await?)
-    }
-
-    /// One connection of [`Self::asked`], for several statements in a row.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when the database is away.
-    pub async fn asked_reader(&self) -> Result<Reader> {
-        Ok(Reader::of(&self.asked).await?)
     }
 
     /// Begins a transaction whose commit is durable. On SQLite it takes the write lock at once, so that what it reads
@@ -187,7 +171,7 @@ impl Db {
         }
     }
 
-    /// For migrations.
+    /// The pool of transactions itself, for migrations.
     pub fn for_migrations(&self) -> &DatabaseConnection {
         &self.write
     }
@@ -210,9 +194,12 @@ impl Db {
 
     /// Closes all connections.
     pub async fn close(self) {
-        for connection in [self.read, self.asked, self.write, self.bulk] {
-            // A connection that is gone already needs no closing.
-            let _ = connection.close().await;
+        // What is gone already needs no closing.
+        for pool in [self.read, self.asked] {
+            let _ = pool.close().await;
+        }
+        for pool in [self.write, self.bulk] {
+            let _ = pool.close().await;
         }
     }
 }

@@ -205,7 +205,7 @@ pub(crate) async fn explain_filter(engine: &Engine, filter: &Filter, user: UserI
 /// [`Error::Invalid`] for a filter that cannot be read, [`Error::Forbidden`].
 pub async fn count(engine: &Engine, actor: &Actor, text: &str) -> Result<SegmentCount> {
     authorize(Operation::UserRead, actor)?;
-    let conn = &engine.db.asked_reader().await?;
+    let conn = engine.db.asked();
     let checked = checked(conn, text, "filter").await?;
     let (predicate, mut params) = where_matching(engine, conn, &checked, Reach::Everyone, 1).await?;
     let sql = format!("SELECT count(*) AS value FROM users u WHERE {predicate}");
@@ -222,7 +222,7 @@ pub async fn count(engine: &Engine, actor: &Actor, text: &str) -> Result<Segment
 /// # Errors
 /// [`Error::Invalid`] for a condition that cannot be asked.
 pub(crate) async fn count_matching(engine: &Engine, filter: &Filter) -> Result<i64> {
-    let conn = &engine.db.asked_reader().await?;
+    let conn = engine.db.asked();
     let checked = Checked::again(conn, filter).await?;
     let (predicate, params) = where_matching(engine, conn, &checked, Reach::Everyone, 1).await?;
     let sql = format!("SELECT count(*) AS value FROM users u WHERE {predicate}");
@@ -234,7 +234,7 @@ pub(crate) async fn count_matching(engine: &Engine, filter: &Filter) -> Result<i
 /// # Errors
 /// [`Error::Invalid`] for a condition that cannot be asked.
 pub(crate) async fn sample_ids(engine: &Engine, filter: &Filter, rows: u32) -> Result<Vec<UserId>> {
-    let conn = &engine.db.asked_reader().await?;
+    let conn = engine.db.asked();
     let checked = Checked::again(conn, filter).await?;
     let (predicate, params) = where_matching(engine, conn, &checked, Reach::Few, 2).await?;
     let sql = format!("SELECT u.id FROM users u WHERE {predicate} ORDER BY u.id DESC LIMIT $1");

@@ -1,6 +1,6 @@
 //! What PostgreSQL does in its own way.
 
-use super::{ASKED_CONNECTIONS, Db, Pools};
+use super::{ASKED_CONNECTIONS, Db, Pools, Reads};
 use crate::error::Result;
 use sea_orm::{ConnectOptions, Database, DatabaseConnection};
 use std::time::Duration;
@@ -22,9 +22,14 @@ pub const PIN_PLANS: &str =
     "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_seqscan = off";
 
 pub async fn connect(url: &str, pools: Pools) -> Result<Db> {
-    let pool = open(url, pools.connections, pools, None).await?;
+    let reading = (pools.connections / 3).max(1);
+    let writing = pools.connections.saturating_sub(reading).max(1);
+    let patience = Duration::from_secs(pools.acquire_seconds);
+    let read = Reads::of(open(url, reading, pools, None).await?, reading, patience);
     let asked = open(url, ASKED_CONNECTIONS, pools, Some(pools.asked_ms)).await?;
-    Ok(Db { read: pool.clone(), asked, write: pool.clone(), bulk: pool, turns: None })
+    let asked = Reads::of(asked, ASKED_CONNECTIONS, patience);
+    let write = open(url, writing, pools, None).await?;
+    Ok(Db { read, asked, bulk: write.clone(), write, turns: None })
 }
 
 /// A pool, each of whose statements the server ends after `statement_ms`, if that is given.

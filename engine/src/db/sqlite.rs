@@ -1,6 +1,6 @@
 //! What SQLite does in its own way: one writer, in WAL mode.
 
-use super::{ASKED_CONNECTIONS, Db, Pools};
+use super::{ASKED_CONNECTIONS, Db, Pools, Reads};
 use crate::error::{Error, Result};
 use sea_orm::{
     ConnectOptions, Database, DatabaseConnection, SqliteTransactionMode, TransactionOptions,
@@ -20,13 +20,17 @@ pub async fn connect(path: &Path, pools: Pools) -> Result<Db> {
         std::fs::create_dir_all(folder)
             .map_err(|error| Error::Unavailable { what: "the folder of the database", source: Box::new(error) })?;
     }
+    let patience = Duration::from_secs(pools.acquire_seconds);
+    let reading = pools.connections.min(8);
+    let read = open(path, reading, SqliteSynchronous::Normal, pools, None).await?;
+    let asked = open(path, ASKED_CONNECTIONS, SqliteSynchronous::Normal, pools, Some(pools.asked_ms)).await?;
     // One connection writes what must survive a power cut, another what is done again; readers never wait for them.
     Ok(Db {
         turns: Some(super::turns::Turns::default()),
         write: open(path, 1, SqliteSynchronous::Full, pools, None).await?,
         bulk: open(path, 1, SqliteSynchronous::Normal, pools, None).await?,
-        read: open(path, pools.connections.min(8), SqliteSynchronous::Normal, pools, None).await?,
-        asked: open(path, ASKED_CONNECTIONS, SqliteSynchronous::Normal, pools, Some(pools.asked_ms)).await?,
+        read: Reads::of(read, reading, patience),
+        asked: Reads::of(asked, ASKED_CONNECTIONS, patience),
     })
 }
 

@@ -44,7 +44,7 @@ pub async fn list(
     authorize(Operation::CampaignRead, actor)?;
     let place = page.after.as_deref().map_or(Ok(Place::FIRST), str::parse)?;
     let limit = page.limit() as usize;
-    let conn = &engine.db.reader().await?;
+    let conn = engine.db.read();
     let found = match query.user {
         Some(user) => of_user(conn, query, user, place, limit).await?,
         None => Search { conn, query, limit, found: Vec::new(), left: LOOKED_AT_MAX }.run(place).await?,

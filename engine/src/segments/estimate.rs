@@ -31,7 +31,7 @@ struct Sampled {
 /// [`crate::Error::Invalid`] for a filter that cannot be read, [`crate::Error::Forbidden`].
 pub async fn estimate(engine: &Engine, actor: &Actor, text: &str) -> Result<SegmentEstimate> {
     authorize(Operation::UserRead, actor)?;
-    let conn = &engine.db.asked_reader().await?;
+    let conn = engine.db.asked();
     let checked = checked(conn, text, "filter").await?;
     let people = people(conn).await?;
     let is_counted = people.is_none_or(|people| people <= COUNTED_MAX);

@@ -38,7 +38,7 @@ pub async fn list_sorted(
     page: &PageRequest,
 ) -> Result<Page<User>> {
     authorize(Operation::UserRead, actor)?;
-    let conn = &engine.db.asked_reader().await?;
+    let conn = engine.db.asked();
     let parsed = segments::checked(conn, filter, "filter").await?;
     let order = Order::of(conn, sort);
     if order.by_name && parsed.filter.expr().is_some() && are_more(conn, engine.limits.ordered_by_name).await? {

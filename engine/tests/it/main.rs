@@ -8,6 +8,7 @@ mod breakers;
 mod bulk;
 mod campaigns;
 mod consents;
+mod database;
 mod dead_letters;
 mod delivery;
 mod environment;
