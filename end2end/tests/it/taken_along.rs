@@ -81,11 +81,12 @@ async fn a_number_is_suppressed_found_and_taken_off() -> Result {
     tab.reads("asked by letter on 12 May").await?;
 
     tab.go("Suppressions").await?;
-    while tab.row("Suppressed addresses", "asked by letter").count().await? > 0 {
-        tab.find("table[aria-label='Suppressed addresses'] button").first().click(None).await?;
+    let listed = tab.row("Suppressed addresses", "asked by letter");
+    for left in [1, 0] {
+        listed.locator("button").first().click(None).await?;
         tab.fill("#lift-reason", "wrote again and agreed").await?;
         tab.confirm("Take it off").await?;
-        tab.counts(&tab.find("dialog[open]"), 0).await?;
+        tab.counts(&listed, left).await?;
     }
     tab.reads("Nobody is suppressed").await?;
     // The number that was none was refused.
