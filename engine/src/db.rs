@@ -343,7 +343,15 @@ fn instant(at: DateTime<Utc>) -> String {
 /// # Errors
 /// [`Error::Unavailable`].
 pub async fn lock_row<C: ConnectionTrait>(conn: &C, table: &str, id: uuid::Uuid) -> Result<()> {
-    let sql = format!("SELECT 1 AS value FROM {table} WHERE id = $1{}", lock(conn));
+    lock_row_as(conn, table, id, lock(conn)).await
+}
+
+/// The same by one of the locks below.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn lock_row_as<C: ConnectionTrait>(conn: &C, table: &str, id: uuid::Uuid, lock: &str) -> Result<()> {
+    let sql = format!("SELECT 1 AS value FROM {table} WHERE id = $1{lock}");
     scalar::<i32, _>(conn, &sql, vec![id.into()]).await.map(drop)
 }
 

@@ -147,8 +147,8 @@ async fn missing(visitor: Visitor) -> Response {
     problem::refuse(domain::problem::Kind::NotFound, "There is nothing at this address.", &visitor.client)
 }
 
-/// Gives the request its id and its span, and the answer its id and what makes browsers careful. The path is logged without its query: that may hold a
-/// token.
+/// Gives the request its id and its span, and the answer its id and what makes browsers careful. The path is logged without
+/// its query: that may hold a token.
 async fn envelope(State(web): State<Web>, mut request: Request, next: Next) -> Response {
     let id = web.engine.clock.new_id::<Uuid>().to_string();
     let span = tracing::info_span!(

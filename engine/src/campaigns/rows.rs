@@ -87,8 +87,7 @@ pub(crate) async fn load_for_update<C: ConnectionTrait>(conn: &C, id: CampaignId
 
 /// The same for what moves no status: claims go on meanwhile.
 pub(crate) async fn load_beside_claims<C: ConnectionTrait>(conn: &C, id: CampaignId) -> Result<CampaignRecord> {
-    let sql = format!("SELECT 1 AS value FROM campaigns WHERE id = $1{}", db::lock_beside_users(conn));
-    db::scalar::<i32, _>(conn, &sql, values![id.0]).await?;
+    db::lock_row_as(conn, "campaigns", id.0, db::lock_beside_users(conn)).await?;
     load(conn, id).await
 }
 

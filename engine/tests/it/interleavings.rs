@@ -204,9 +204,7 @@ async fn an_audience_is_read_while_a_claim_holds_its_campaign() {
     env.user(ANN).opted_in(Channel::Sms).create().await;
     let campaign = env.campaign().launch().await;
     let claim = env.engine.db.begin().await.unwrap();
-    let lock = db::lock_in_use(&claim);
-    let sql = format!("SELECT status AS value FROM campaigns WHERE id = $1{lock}");
-    db::scalar::<String, _>(&claim, &sql, values![campaign.id.0]).await.unwrap();
+    db::lock_row_as(&claim, "campaigns", campaign.id.0, db::lock_in_use(&claim)).await.unwrap();
     let expansion = expansion::run(&env.engine, campaign.id);
     tokio::time::timeout(Duration::from_secs(60), expansion).await.expect("it waits for the claim").unwrap();
     claim.rollback().await.unwrap();
