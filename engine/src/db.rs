@@ -249,6 +249,13 @@ pub async fn scalar<T: sea_orm::TryGetable, C: ConnectionTrait>(
     row.map(|row| row.try_get::<T>("", "value").map_err(Error::from)).transpose()
 }
 
+/// The same of a statement that goes through everyone.
+pub async fn scalar_of_whole<T: sea_orm::TryGetable>(conn: &Reads, sql: &str, values: Vec<Value>) -> Result<Option<T>> {
+    let statement = Statement::from_sql_and_values(conn.get_database_backend(), sql, values);
+    let row = conn.query_whole(statement).await?;
+    row.map(|row| row.try_get::<T>("", "value").map_err(Error::from)).transpose()
+}
+
 /// Runs a statement over rows; without any, nothing happens. `sql` makes its text from that of the table `r`, whose numbers
 /// follow those of `values`.
 ///

@@ -52,21 +52,45 @@ pub fn compile_declared(
 ) -> (String, Vec<Value>) {
     let Some(expr) = filter.expr() else { return ("TRUE".to_owned(), Vec::new()) };
     let postgres = backend == DbBackend::Postgres;
-    let looks_up_consent = postgres && (reach == Reach::Few || !asks_of_consent_alone(expr));
+    let looks_up_consent = postgres && reach == Reach::Few;
     let mut compiler = Compiler { postgres, looks_up_consent, declared, now, first_param, values: Vec::new() };
     let sql = compiler.expr(expr);
     (sql, compiler.values)
 }
 
-/// Whether nothing but consent decides.
-fn asks_of_consent_alone(expr: &Expr) -> bool {
-    match expr {
-        Expr::All(parts) | Expr::Any(parts) => parts.iter().all(asks_of_consent_alone),
-        Expr::Not(inner) => asks_of_consent_alone(inner),
-        Expr::Test(condition) => matches!(
-            &condition.test,
-            Test::Compare { field: Field::Consent(_), .. } | Test::OneOf { field: Field::Consent(_), .. }
-        ),
+/// How many people match a filter that asks of one channel's consent and of nothing else, as a statement over `consents` alone,
+/// with its parameters from `$1`: people themselves need not be read. `None` for any other filter, also for one that people
+/// without a row match.
+pub fn count_of_consent(filter: &Filter) -> Option<(String, Vec<Value>)> {
+    let Some(Expr::Test(Condition { test, .. })) = filter.expr() else { return None };
+    let (Test::Compare { field: Field::Consent(channel), .. } | Test::OneOf { field: Field::Consent(channel), .. }) =
+        test
+    else {
+        return None;
+    };
+    let wanted = |state: &ConsentState| consent_test(test, state);
+    if wanted(&ConsentState::None) {
+        return None;
+    }
+    let mut values: Vec<Value> = vec![channel.as_str().into()];
+    values.extend(ConsentState::ALL.iter().filter(|state| wanted(state)).map(|state| Value::from(state.as_str())));
+    let states: Vec<String> = (2..=values.len()).map(|n| format!("${n}")).collect();
+    let sql = format!(
+        "SELECT count(*) AS value FROM consents c WHERE c.channel = $1 AND c.state IN ({}) \
+         AND NOT EXISTS (SELECT 1 FROM users m WHERE m.id = c.user_id AND m.merged_into IS NOT NULL)",
+        states.join(", ")
+    );
+    (values.len() > 1).then_some((sql, values))
+}
+
+/// Whether a test of consent wants this state.
+fn consent_test(test: &Test, state: &ConsentState) -> bool {
+    match test {
+        Test::Compare { comparison, value: Literal::Consent(one), .. } => {
+            (state == one) == (*comparison == Comparison::Equal)
+        }
+        Test::OneOf { values, .. } => values.contains(&Literal::Consent(*state)),
+        _ => false,
     }
 }
 
@@ -79,8 +103,9 @@ struct Json {
 
 struct Compiler<'d> {
     postgres: bool,
-    /// Whether consent is looked up for each person whom the other conditions leave, rather than read for everyone at once:
-    /// PostgreSQL cannot know how few those are, and would go through all consents up to where a page begins.
+    /// Whether consent is looked up for each person whom the other conditions leave, rather than joined: PostgreSQL cannot know
+    /// how few those are, and would go through all consents up to where a page begins. A count of everyone joins, as several
+    /// processes cannot share a look-up.
     looks_up_consent: bool,
     /// Attributes whose values are all of one kind.
     declared: &'d BTreeMap<String, AttributeKind>,
@@ -112,17 +137,16 @@ impl Compiler<'_> {
 
     fn condition(&mut self, condition: &Condition) -> String {
         match &condition.test {
+            test @ (Test::Compare { field: Field::Consent(channel), .. }
+            | Test::OneOf { field: Field::Consent(channel), .. }) => {
+                self.consent(*channel, |state| consent_test(test, state))
+            }
             Test::Compare { field, comparison, value } => match (field, value) {
-                (Field::Consent(channel), Literal::Consent(state)) => {
-                    let wanted = |one: &ConsentState| (one == state) == (*comparison == Comparison::Equal);
-                    self.consent(*channel, wanted)
-                }
                 (Field::Created, Literal::Date(day)) => self.created(*comparison, *day),
                 (Field::Attribute(name), _) => self.attribute(name, *comparison, std::slice::from_ref(value)),
                 _ => self.column(field, *comparison, std::slice::from_ref(value)),
             },
             Test::OneOf { field, values } => match field {
-                Field::Consent(channel) => self.consent(*channel, |state| values.contains(&Literal::Consent(*state))),
                 Field::Attribute(name) => self.attribute(name, Comparison::Equal, values),
                 _ => self.column(field, Comparison::Equal, values),
             },
@@ -332,9 +356,12 @@ impl Compiler<'_> {
                 let wanted = wanted.to_ascii_lowercase();
                 let quoted = self.param(serde_json::Value::from(wanted.as_str()).to_string());
                 let wanted = self.param(wanted);
-                // Whether the text is anywhere in the list is told without reading the list.
+                let key = self.param(name.as_str());
+                // Most texts are in lower case, and found at once. Whether one in other case may be there is told without reading
+                // the list again.
                 return Some(format!(
-                    "coalesce(strpos({folded}, {quoted}) > 0 AND jsonb_exists({folded}::jsonb, {wanted}), FALSE)"
+                    "coalesce(jsonb_exists(u.attributes -> {key}::text, {wanted}) OR (strpos({folded}, {quoted}) > 0 \
+                     AND jsonb_exists({folded}::jsonb, {wanted})), FALSE)"
                 ));
             }
             _ => return None,

@@ -30,7 +30,7 @@ impl<K: Eq + Hash, V: Clone> Recent<K, V> {
     }
 
     /// The value, if it was read lately. A clock that was set back makes nothing recent.
-    pub(crate) fn get<Q: Eq + Hash + ?Sized>(&self, key: &Q, now: DateTime<Utc>) -> Option<V>
+    pub fn get<Q: Eq + Hash + ?Sized>(&self, key: &Q, now: DateTime<Utc>) -> Option<V>
     where
         K: Borrow<Q>,
     {

@@ -163,6 +163,34 @@ pub async fn update(engine: &Engine, actor: &Actor, id: TemplateId, form: &Templ
     Ok(after)
 }
 
+/// Deletes a template that no campaign names, with all its versions. What was sent stays explained: a campaign keeps its
+/// template for as long as there is the campaign.
+///
+/// # Errors
+/// [`Error::Conflict`] with the name of a campaign that names it, [`Error::NotFound`], [`Error::Forbidden`].
+pub async fn delete(engine: &Engine, actor: &Actor, id: TemplateId) -> Result<()> {
+    authorize(Operation::ContentWrite, actor)?;
+    let tx = engine.db.begin().await?;
+    db::lock_row(&tx, "templates", id.0).await?;
+    let before = load(&tx, id).await?;
+    let used = "SELECT name AS value FROM campaigns WHERE template_id = $1 ORDER BY id DESC LIMIT 1";
+    if let Some(name) = db::scalar::<String, _>(&tx, used, values![id.0]).await? {
+        return Err(Error::conflict(format!("the campaign \"{name}\" uses this template")));
+    }
+    for table in ["template_versions WHERE template_id", "templates WHERE id"] {
+        db::exec(&tx, &format!("DELETE FROM {table} = $1"), values![id.0]).await?;
+    }
+    let act = Act {
+        action: "template.delete",
+        target: format!("template:{id}"),
+        before: Some(serde_json::to_value(&before)?),
+        after: None,
+    };
+    audit::record(engine, &tx, actor, act).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
 async fn insert_version<C: ConnectionTrait>(
     engine: &Engine,
     conn: &C,

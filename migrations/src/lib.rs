@@ -32,6 +32,7 @@ mod m20261127_000080_api_keys;
 mod m20261127_000090_feed;
 mod m20261127_000091_webhooks;
 mod m20261127_000092_throughput_shards;
+mod m20261128_000093_folded_statistics;
 
 /// Applies and reverts the migrations.
 pub struct Migrator;
@@ -66,6 +67,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261127_000090_feed::Migration),
             Box::new(m20261127_000091_webhooks::Migration),
             Box::new(m20261127_000092_throughput_shards::Migration),
+            Box::new(m20261128_000093_folded_statistics::Migration),
         ]
     }
 }

@@ -37,6 +37,13 @@ pub async fn update(id: TemplateId, form: TemplateForm) -> Result<TemplateView, 
     Ok(engine::templates::update(&engine, &actor, id, &form).await?)
 }
 
+/// Deletes a template that no campaign names.
+#[server(prefix = "/ui/fn", endpoint = "templates/delete", input = Json)]
+pub async fn delete(id: TemplateId) -> Result<(), Failure> {
+    let (engine, actor) = caller()?;
+    Ok(engine::templates::delete(&engine, &actor, id).await?)
+}
+
 /// A text as this person would get it.
 #[server(prefix = "/ui/fn", endpoint = "templates/preview_as", input = Json)]
 pub async fn preview_as(form: TemplateForm, user: UserId) -> Result<TemplatePreview, Failure> {

@@ -8,8 +8,8 @@ pub mod previews;
 use crate::{
     api,
     components::{
-        Badge, Button, ButtonKind, Card, Empty, FailureNote, LinesSkeleton, LinkButton, Load, Page, Select, Table,
-        TableSkeleton, TestSend, Toasts, Tone, When, frame::viewer_may,
+        Badge, Button, ButtonKind, Card, Dialog, Empty, FailureNote, LinesSkeleton, LinkButton, Load, Page, Select,
+        Table, TableSkeleton, TestSend, Toasts, Tone, When, frame::viewer_may,
     },
 };
 use domain::{
@@ -190,6 +190,7 @@ fn Write(template: Option<TemplateView>) -> impl IntoView {
                             <Button kind=ButtonKind::Primary submit=true pending=save.pending()>
                                 "Save the template"
                             </Button>
+                            {id.map(|id| view! { <Delete id /> })}
                         </div>
                     </Show>
                 </form>
@@ -197,6 +198,45 @@ fn Write(template: Option<TemplateView>) -> impl IntoView {
             <Previews form=Signal::derive(move || draft.form()) />
             {id.map(|id| view! { <TestCard template=id channel=draft.channel() /> })}
         </Page>
+    }
+}
+
+/// The end of a template.
+#[component]
+fn Delete(id: TemplateId) -> impl IntoView {
+    let toasts = Toasts::here();
+    let asking = RwSignal::new(false);
+    let delete = Action::new(move |(): &()| api::templates::delete(id));
+    let failure = Signal::derive(move || delete.value().get().and_then(Result::err));
+    let navigate = use_navigate();
+    Effect::new(move || {
+        if let Some(Ok(())) = delete.value().get() {
+            toasts.say(Tone::Ok, "Deleted the template");
+            navigate("/templates", NavigateOptions::default());
+        }
+    });
+    view! {
+        <Button kind=ButtonKind::Quiet on_click=move |_| asking.set(true)>
+            "Delete"
+        </Button>
+        <Dialog open=asking title="Delete this template?">
+            <div class="stack">
+                <p>"All its versions go with it. A template that a campaign names stays, so that what was sent can be explained."</p>
+                <FailureNote failure />
+                <div class="actions">
+                    <Button on_click=move |_| asking.set(false)>"Go back"</Button>
+                    <Button
+                        kind=ButtonKind::Danger
+                        pending=delete.pending()
+                        on_click=move |_| {
+                            delete.dispatch(());
+                        }
+                    >
+                        "Delete it"
+                    </Button>
+                </div>
+            </div>
+        </Dialog>
     }
 }
 

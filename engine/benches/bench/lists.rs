@@ -1,14 +1,18 @@
 //! B7: pages of the lists of users and messages, the first beside one far down, through the engine and through the API;
-//! beside them the same page by OFFSET.
+//! beside them the same page by OFFSET, and by a program that does nothing but list.
+//!
+//! How long a page takes is asked of one connection, page after page; what it costs of several at once, as a server has them
+//! when its cost matters: one that is woken for each single page pays for being woken.
 
 use crate::{
     crowd::Crowd,
     machine::{Machine, Snapshot},
     open_loop::Latencies,
+    plain,
     process::{self, Process},
     report::{Figure, Outcome, Target},
     rounds::Spread,
-    wire::Connection,
+    wire::{self, Connection, Request},
 };
 use anyhow::{Context as _, Result, ensure};
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
@@ -20,6 +24,7 @@ use domain::{
     user::UserSort,
 };
 use engine::{Engine, api_keys, db, messages, testing, users, values};
+use futures::future;
 use sea_orm::FromQueryResult;
 use serde_json::json;
 use std::{
@@ -27,6 +32,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tempfile::TempDir;
+use tokio::sync::Mutex;
 use uuid::Uuid;
 
 /// How long the server may take for a page, in milliseconds: 99 of 100.
@@ -41,6 +47,8 @@ const DEEP: f64 = 0.9;
 const SAMPLED: f64 = 20_000.0;
 /// How many rows a page has.
 const PAGE_ROWS: u32 = 50;
+/// How many pages are asked for at once when it is measured what they cost.
+const AT_ONCE: usize = 4;
 /// How often a page is read by OFFSET.
 const OFFSET_PAGES: usize = 3;
 
@@ -280,14 +288,11 @@ struct Api {
 
 impl Api {
     async fn start(crowd: &Crowd) -> Result<Self> {
-        let db::Location::Postgres(database) = crowd.env.location() else {
-            anyhow::bail!("the crowd is on PostgreSQL")
-        };
         let folder = tempfile::Builder::new().prefix("ese-bench-").tempdir()?;
         let (address, provider) = (process::free_address()?, process::free_address()?);
         let environment = vec![
             ("DATA_DIR", folder.path().display().to_string()),
-            ("DATABASE_URL", database),
+            ("DATABASE_URL", database(crowd)?),
             ("LISTEN", address.to_string()),
             ("SIMULATOR", "on".to_owned()),
             ("SIMULATOR_LISTEN", provider.to_string()),
@@ -314,40 +319,111 @@ impl Api {
     }
 }
 
+/// The peer of pages, on the crowd's database.
+struct Plain {
+    address: SocketAddr,
+    process: Process,
+    _folder: TempDir,
+}
+
+impl Plain {
+    fn start(crowd: &Crowd) -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("ese-bench-").tempdir()?;
+        let program = std::env::current_exe()?.display().to_string();
+        let process = Process::run("plain", &[&program, "--plain", &database(crowd)?], &[], folder.path())?;
+        let address = process.line(plain::READY)?.parse()?;
+        Ok(Self { address, process, _folder: folder })
+    }
+
+    /// First pages and pages far down, in turn.
+    fn requests(&self, deep: &[String]) -> Vec<Request> {
+        let first = wire::get(self.address, plain::PATH);
+        let deep = deep.iter().map(|place| wire::get(self.address, &format!("{}?before={place}", plain::PATH)));
+        deep.flat_map(|deep| [first.clone(), deep]).collect()
+    }
+}
+
+fn database(crowd: &Crowd) -> Result<String> {
+    match crowd.env.location() {
+        db::Location::Postgres(database) => Ok(database),
+        db::Location::Sqlite(_) => anyhow::bail!("the crowd is on PostgreSQL"),
+    }
+}
+
 /// The same pages through the API, and what each costs.
 async fn api(crowd: &Crowd, lists: &[List], settings: Settings) -> Result<Vec<Figure>> {
-    let api = Api::start(crowd).await?;
+    let (api, plain) = (Api::start(crowd).await?, Plain::start(crowd)?);
     let cursors = cursor_key(&crowd.env.engine).await?;
     let mut connection = Connection::open(api.address).await?;
-    let mut figures = Vec::new();
+    let (ours, peers) = (Several::open(api.address).await?, Several::open(plain.address).await?);
+    let by_id = lists.first().map(|list| plain.requests(&list.deep)).unwrap_or_default();
+    let (mut figures, mut plainly) = (Vec::new(), Vec::new());
     for list in lists {
         eprintln!("bench: API, {}", list.name);
         let first = api.request(&list.target(None, &cursors));
         let deep: Vec<_> = list.deep.iter().map(|place| api.request(&list.target(Some(place), &cursors))).collect();
-        let (mut measured, mut web, mut postgres) = (Measured::default(), Vec::new(), Vec::new());
+        let turns: Vec<Request> = (0..settings.pages)
+            .flat_map(|n| [first.clone(), deep.get(n % deep.len().max(1)).unwrap_or(&first).clone()])
+            .collect();
+        let mut measured = Measured::default();
+        let (mut web, mut postgres, mut peer) = (Vec::new(), Vec::new(), Vec::new());
         for round in 0..=settings.rounds {
-            let before = Snapshot::take()?;
             let (mut firsts, mut deeps) = (Vec::new(), Vec::new());
-            for n in 0..settings.pages {
-                firsts.push(ask(&mut connection, &first).await.with_context(|| list.name.clone())?);
-                deeps.push(ask(&mut connection, deep.get(n % deep.len().max(1)).unwrap_or(&first)).await?);
+            for pair in turns.chunks(2) {
+                firsts.push(ask(&mut connection, &pair[0]).await.with_context(|| list.name.clone())?);
+                deeps.push(ask(&mut connection, &pair[pair.len() - 1]).await?);
             }
-            let after = Snapshot::take()?;
+            let cost = ours.ask(&turns, api.serve.pid).await.with_context(|| list.name.clone())?;
+            let bare = peers.ask(&by_id, plain.process.pid).await?;
             if round > 0 {
-                let each = |cpu: Duration| cpu.as_secs_f64() * 1e6 / (settings.pages * 2) as f64;
-                web.push(each(after.cpu_since(&before, api.serve.pid)));
-                postgres.push(each(after.cpu_of_our(&before, "postgres")));
+                web.push(cost.server);
+                postgres.push(cost.postgres);
+                peer.push(bare.server);
                 measured.turn(firsts, deeps);
             }
         }
         let name = format!("API, {}", list.name);
         figures.extend(measured.figures(&name));
-        figures.push(
-            Figure::of(format!("{name}: CPU of `serve`"), Spread::of(web), "µs/page").with(Target::AtMost(CPU_GATE_US)),
-        );
+        let cpu = Figure::of(format!("{name}: CPU of `serve`"), Spread::of(web.iter().copied()), "µs/page");
+        figures.push(cpu.with(Target::AtMost(CPU_GATE_US)));
+        figures.push(Figure::of(format!("{name}: CPU ÷ the plain page's"), Spread::of_ratios(&web, &peer), "×"));
         figures.push(Figure::of(format!("{name}: CPU of PostgreSQL"), Spread::of(postgres), "µs/page"));
+        plainly.extend(peer);
     }
+    figures.push(Figure::of("the plain page, users, newest: CPU of its server", Spread::of(plainly), "µs/page"));
     Ok(figures)
+}
+
+/// What a page cost, in CPU µs.
+struct Cost {
+    server: f64,
+    postgres: f64,
+}
+
+/// Several connections to one server.
+struct Several(Vec<Mutex<Connection>>);
+
+impl Several {
+    async fn open(address: SocketAddr) -> Result<Self> {
+        let each = (0..AT_ONCE).map(|_| Connection::open(address));
+        Ok(Self(future::try_join_all(each).await?.into_iter().map(Mutex::new).collect()))
+    }
+
+    /// Asks for all of these, over all connections at once, and for what each cost the process of this number.
+    async fn ask(&self, requests: &[Request], pid: u32) -> Result<Cost> {
+        let before = Snapshot::take()?;
+        let each = self.0.iter().enumerate().map(async |(place, connection)| {
+            let mut connection = connection.lock().await;
+            for request in requests.iter().skip(place).step_by(AT_ONCE) {
+                ask(&mut connection, request).await?;
+            }
+            anyhow::Ok(())
+        });
+        future::try_join_all(each).await?;
+        let after = Snapshot::take()?;
+        let page = |cpu: Duration| cpu.as_secs_f64() * 1e6 / requests.len() as f64;
+        Ok(Cost { server: page(after.cpu_since(&before, pid)), postgres: page(after.cpu_of_our(&before, "postgres")) })
+    }
 }
 
 async fn cursor_key(engine: &Engine) -> Result<api_keys::CursorKey> {

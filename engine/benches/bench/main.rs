@@ -20,6 +20,7 @@ mod open_loop;
 mod paced;
 mod peer;
 mod people;
+mod plain;
 mod process;
 mod recovery;
 mod report;
@@ -37,7 +38,12 @@ use crowd::Crowd;
 use machine::Machine;
 use report::Outcome;
 use std::{process::ExitCode, time::Duration};
+use tikv_jemallocator::Jemalloc;
 use world::Shape;
+
+/// The program's own allocator, as what runs in this process is measured like the program.
+#[global_allocator]
+static ALLOCATOR: Jemalloc = Jemalloc;
 
 /// How long one bench may take, whatever happens in it. Those that make millions of rows first take most of it for that.
 const DEADLINE: Duration = Duration::from_secs(1_500);
@@ -112,6 +118,9 @@ struct Options {
     /// How often a thing and its peer take turns; 5, or 3 if quick.
     #[arg(long)]
     rounds: Option<usize>,
+    /// Be the peer of pages instead, on the database of this URL: this program starts itself so.
+    #[arg(long, hide = true)]
+    plain: Option<String>,
     /// Given by `cargo bench`; it means nothing here.
     #[arg(long, hide = true)]
     bench: bool,
@@ -151,6 +160,10 @@ fn main() -> Result<ExitCode> {
     // It is installed already if another part of the process did so first.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    if let Some(database) = &options.plain {
+        runtime.block_on(plain::serve(database))?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let met = runtime.block_on(all(&options));
     // What is left of a bench that failed is not waited for.
     runtime.shutdown_background();

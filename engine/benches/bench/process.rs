@@ -45,9 +45,15 @@ pub fn program() -> Result<String> {
 impl Process {
     /// Starts the program in this role. What it logs goes to a file of the role's name in `folder`.
     pub fn start(role: &'static str, environment: &[(&str, String)], folder: &Path) -> Result<Self> {
+        Self::run(role, &[&program()?, role], environment, folder)
+    }
+
+    /// Starts any program, by its path and arguments.
+    pub fn run(role: &'static str, line: &[&str], environment: &[(&str, String)], folder: &Path) -> Result<Self> {
         let log = File::options().create(true).append(true).open(folder.join(format!("{role}.log")))?;
         let mut watch = Command::new("sh")
-            .args(["-c", WATCH, "watch", &program()?, role])
+            .args(["-c", WATCH, "watch"])
+            .args(line)
             .env_clear()
             .envs(environment.iter().map(|(name, value)| (name, value)))
             .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
@@ -79,8 +85,8 @@ impl Process {
                         return Ok(rest.trim().to_owned());
                     }
                 }
-                Err(mpsc::RecvTimeoutError::Timeout) => bail!("`ese {}` did not say {prefix:?}", self.role),
-                Err(mpsc::RecvTimeoutError::Disconnected) => bail!("`ese {}` ended; see its log", self.role),
+                Err(mpsc::RecvTimeoutError::Timeout) => bail!("`{}` did not say {prefix:?}", self.role),
+                Err(mpsc::RecvTimeoutError::Disconnected) => bail!("`{}` ended; see its log", self.role),
             }
         }
     }

@@ -60,6 +60,30 @@ impl Reads {
     }
 }
 
+/// Where everyone is looked at, what belongs to them is read as a whole and hashed: how many people a condition on their attributes
+/// leaves is nothing that PostgreSQL can know, and what it takes for few is looked up one by one.
+const WHOLE: &str = "SET LOCAL enable_nestloop = off";
+
+impl Reads {
+    /// One row, of a statement that goes through everyone.
+    ///
+    /// # Errors
+    /// As [`ConnectionTrait::query_one_raw`].
+    pub(crate) async fn query_whole(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        let Some(kept) = &self.kept else { return self.pool.query_one_raw(statement).await };
+        let mut taken = kept.take().await?;
+        let answer = async {
+            let mut tx = taken.connection.begin().await?;
+            sqlx::raw_sql(WHOLE).execute(&mut *tx).await?;
+            let row = query(statement).fetch_optional(&mut *tx).await?;
+            tx.commit().await?;
+            Ok(row)
+        }
+        .await;
+        Ok(kept.done(taken, answer)?.map(QueryResult::from))
+    }
+}
+
 #[derive(Debug)]
 struct Kept {
     pool: PgPool,

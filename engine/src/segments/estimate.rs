@@ -36,7 +36,7 @@ pub async fn estimate(engine: &Engine, actor: &Actor, text: &str) -> Result<Segm
     let people = people(conn).await?;
     let is_counted = people.is_none_or(|people| people <= COUNTED_MAX);
     let (predicate, params) = where_matching(engine, conn, &checked, Reach::Few, 1).await?;
-    if is_counted || rare::condition(engine, conn, &checked.filter, 1).await?.is_some() {
+    if is_counted || rare::condition(engine, conn, &checked, Reach::Few, 1).await?.is_some() {
         let sql = format!("SELECT count(*) AS value FROM users u WHERE {predicate}");
         let total = db::scalar(conn, &sql, params).await?.unwrap_or(0);
         return Ok(SegmentEstimate { about: total, least: total, most: total, exact: true });

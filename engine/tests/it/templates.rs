@@ -52,6 +52,25 @@ both! {
         assert!(matches!(taken, Err(Error::Conflict { .. })));
     }
 
+    async fn a_template_goes_unless_a_campaign_names_it(env: TestEnv) {
+        let made = templates::create(&env.engine, &env.admin, &form("Hello", "Hi")).await.unwrap();
+        templates::update(&env.engine, &env.admin, made.id, &form("Hello", "Hi there")).await.unwrap();
+        let campaign = env.campaign().form(|form| form.template = Some(made.id)).create().await;
+        let refused = templates::delete(&env.engine, &env.admin, made.id).await.unwrap_err();
+        assert!(refused.to_string().contains(&campaign.form.name), "{refused}");
+        let spare = templates::create(&env.engine, &env.admin, &form("Spare", "Hi")).await.unwrap();
+        templates::delete(&env.engine, &env.admin, spare.id).await.unwrap();
+        for gone in [
+            templates::get(&env.engine, &env.admin, spare.id).await.map(drop),
+            templates::delete(&env.engine, &env.admin, spare.id).await,
+        ] {
+            assert!(matches!(gone, Err(Error::NotFound { .. })), "{gone:?}");
+        }
+        // The name is free again, and nothing of the old text is left behind it.
+        let again = templates::create(&env.engine, &env.admin, &form("Spare", "Other")).await.unwrap();
+        assert_eq!((again.version, again.body.as_str()), (1, "Other"));
+    }
+
     async fn everyone_gets_their_own_language(env: TestEnv) {
         let text = |body: &str| LocaleText { body: body.to_owned(), ..LocaleText::default() };
         let mut hello = form("Hello", "Hi {{ name | default(\"you\") }}");

@@ -1,7 +1,7 @@
 //! Templates, their versions, previews and tests.
 
 use super::{
-    answer::{Answer, Refusals, Rows, made, one},
+    answer::{Answer, Refusals, Rows, done, made, one},
     extract::{Json, Key, Path},
 };
 use crate::web::Web;
@@ -21,7 +21,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 pub fn router() -> OpenApiRouter<Web> {
     OpenApiRouter::new()
         .routes(routes!(list, create))
-        .routes(routes!(get, update))
+        .routes(routes!(get, update, remove))
         .routes(routes!(preview))
         .routes(routes!(lint))
         .routes(routes!(test))
@@ -113,6 +113,23 @@ async fn update(
     Json(form): Json<TemplateForm>,
 ) -> Answer {
     one(StatusCode::OK, &templates::update(&web.engine, &actor, id, &form).await?)
+}
+
+/// Delete a template
+///
+/// With all its versions; one that any campaign names stays.
+#[utoipa::path(
+    delete,
+    path = "/templates/{id}",
+    operation_id = "templates_remove",
+    tag = "Templates",
+    params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898")),
+    responses((status = 204, description = "Delete a template"), Refusals),
+    security(("key" = []))
+)]
+async fn remove(State(web): State<Web>, Key(actor): Key, Path(id): Path<TemplateId>) -> Answer {
+    templates::delete(&web.engine, &actor, id).await?;
+    done()
 }
 
 /// A text as a person would get it
