@@ -141,8 +141,10 @@ fn is_connection_loss(error: &DbErr) -> bool {
     match inner.as_ref() {
         sea_orm::SqlxError::Io(_) | sea_orm::SqlxError::PoolTimedOut | sea_orm::SqlxError::PoolClosed => true,
         sea_orm::SqlxError::Database(database) => {
-            // 57P01..57P03: PostgreSQL is going down or coming up; 40001, 40P01: asks for another try; 5: SQLite is busy.
-            matches!(database.code().as_deref(), Some("57P01" | "57P02" | "57P03" | "40001" | "40P01" | "5" | "517"))
+            // 57P01..57P03: PostgreSQL is going down or coming up; 40001, 40P01: asks for another try; 55P03: a lock was not to be
+            // had in time; 5: SQLite is busy.
+            let passing = ["57P01", "57P02", "57P03", "40001", "40P01", "55P03", "5", "517"];
+            database.code().is_some_and(|code| passing.contains(&code.as_ref()))
         }
         _ => false,
     }

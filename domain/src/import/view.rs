@@ -167,6 +167,44 @@ pub struct ImportReport {
 }
 
 impl ImportReport {
+    /// Adds what further rows came to. Of changes, and of rows that hold what cannot be read, the first `shown` are kept.
+    pub fn add(&mut self, more: Self, shown: usize) {
+        for (sum, count) in [
+            (&mut self.rows, more.rows),
+            (&mut self.created, more.created),
+            (&mut self.updated, more.updated),
+            (&mut self.unchanged, more.unchanged),
+            (&mut self.duplicates, more.duplicates),
+            (&mut self.rejected, more.rejected),
+            (&mut self.sms_opted_in, more.sms_opted_in),
+            (&mut self.whatsapp_opted_in, more.whatsapp_opted_in),
+            (&mut self.kept_opted_out, more.kept_opted_out),
+            (&mut self.without_consent, more.without_consent),
+            (&mut self.damaged, more.damaged),
+            (&mut self.quality.mobile, more.quality.mobile),
+            (&mut self.quality.other_lines, more.quality.other_lines),
+        ] {
+            *sum += count;
+        }
+        count_in(&mut self.reasons, more.reasons);
+        self.reasons.sort();
+        count_in(&mut self.repaired, more.repaired);
+        count_in(&mut self.quality.missing, more.quality.missing);
+        for offer in more.offers {
+            match self.offers.iter_mut().find(|one| one.repair == offer.repair) {
+                Some(one) => one.rows += offer.rows,
+                None => self.offers.push(offer),
+            }
+        }
+        for change in more.changes {
+            if self.changes.iter().filter(|one| one.created == change.created).count() < shown {
+                self.changes.push(change);
+            }
+        }
+        self.damaged_rows.extend(more.damaged_rows);
+        self.damaged_rows.truncate(shown);
+    }
+
     /// Rows that are or would be taken in.
     pub fn valid(&self) -> i64 {
         self.rows - self.rejected
@@ -180,6 +218,16 @@ impl ImportReport {
     /// People of the file who agreed to hear from us on some channel.
     pub fn reachable(&self) -> i64 {
         (self.people() - self.without_consent).max(0)
+    }
+}
+
+/// Adds counts by what they are of.
+fn count_in<K: PartialEq>(sums: &mut Vec<(K, i64)>, counts: Vec<(K, i64)>) {
+    for (of, count) in counts {
+        match sums.iter_mut().find(|(one, _)| *one == of) {
+            Some((_, sum)) => *sum += count,
+            None => sums.push((of, count)),
+        }
     }
 }
 

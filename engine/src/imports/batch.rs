@@ -70,6 +70,35 @@ impl Mode {
     }
 }
 
+/// A batch whose people were found.
+pub struct Prepared<'r> {
+    rows: &'r [Row],
+    people: Vec<Person>,
+    said: Vec<Said>,
+    rejects: Vec<(&'r Row, Vec<RowError>)>,
+    report: ImportReport,
+}
+
+impl Prepared<'_> {
+    /// Whether both are about somebody who is known already.
+    pub fn shares_people_with(&self, other: &Self) -> bool {
+        let ours: HashSet<Uuid> = self.people.iter().map(|person| person.id).collect();
+        other.people.iter().any(|person| ours.contains(&person.id))
+    }
+}
+
+/// Whether two batches name one address, so that the second must see what the first does.
+pub fn share_addresses(one: &[Row], other: &[Row]) -> bool {
+    let addresses = |rows: &'_ [Row]| -> HashSet<String> {
+        let clean = rows.iter().filter_map(|row| row.clean.as_ref().ok());
+        let each = clean.flat_map(|row| {
+            row.phone.iter().map(ToString::to_string).chain(row.profile.whatsapp_id.clone()).collect::<Vec<_>>()
+        });
+        each.collect()
+    };
+    !addresses(one).is_disjoint(&addresses(other))
+}
+
 /// What one import's batches have in common.
 pub struct Context<'a> {
     pub engine: &'a Engine,
@@ -82,11 +111,12 @@ pub struct Context<'a> {
 }
 
 impl Context<'_> {
-    /// Takes a batch in, or judges it, and counts it in the report.
-    pub async fn apply<C: ConnectionTrait>(&self, conn: &C, rows: &[Row], report: &mut ImportReport) -> Result<()> {
+    /// Finds out whom a batch is about, and what it does to them.
+    pub async fn prepare<'r, C: ConnectionTrait>(&self, conn: &C, rows: &'r [Row]) -> Result<Prepared<'r>> {
+        let mut report =
+            ImportReport { rows: i64::try_from(rows.len()).unwrap_or(i64::MAX), ..ImportReport::default() };
         let mut rejects = Vec::new();
         let mut clean = Vec::with_capacity(rows.len());
-        report.rows += i64::try_from(rows.len()).unwrap_or(i64::MAX);
         for row in rows {
             match row.clean.clone().and_then(|clean| self.fit(clean)) {
                 Ok(parsed) => clean.push((row, parsed)),
@@ -116,18 +146,43 @@ impl Context<'_> {
                 Effect::Unchanged => report.unchanged += 1,
             }
         }
+        let said = self.said(&people);
+        Ok(Prepared { rows, people, said, rejects, report })
+    }
+
+    /// Locks whom it changes. Nobody else changes them until the transaction ends.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] if somebody is not as they were found.
+    pub async fn hold<C: ConnectionTrait>(&self, conn: &C, prepared: &Prepared<'_>) -> Result<Option<Held>> {
         match self.mode {
-            Mode::Check => self.foresee(conn, rows, &people, report).await?,
-            Mode::Apply => {
-                let said = self.said(&people);
-                let held = self.hold(conn, &people, &said).await?;
+            Mode::Check => Ok(None),
+            Mode::Apply => self.hold_people(conn, &prepared.people, &prepared.said).await.map(Some),
+        }
+    }
+
+    /// Takes it in, or judges it, and answers what it counts.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] if somebody was made meanwhile who has one of its addresses.
+    pub async fn write<C: ConnectionTrait>(
+        &self,
+        conn: &C,
+        prepared: Prepared<'_>,
+        held: Option<Held>,
+    ) -> Result<ImportReport> {
+        let Prepared { rows, people, said, rejects, mut report } = prepared;
+        match held {
+            None => self.foresee(conn, rows, &people, &said, &mut report).await?,
+            Some(held) => {
                 self.write_people(conn, &people).await?;
-                let raised = self.write_consents(conn, &people, held, &said, report).await?;
+                let raised = self.write_consents(conn, &people, held, &said, &mut report).await?;
                 self.write_marks(conn, &people, &raised).await?;
                 self.write_topics(conn, &people).await?;
             }
         }
-        self.write_rejects(conn, rejects, report).await
+        self.write_rejects(conn, rejects, &mut report).await?;
+        Ok(report)
     }
 
     /// The row as what is declared has it: topics that exist, attributes of their kinds.
@@ -192,7 +247,7 @@ impl Context<'_> {
 
     /// Locks those whom the batch changes, be it only their consent. They were read without a lock, because most of a file that
     /// comes again changes nobody: if one of them is not as read, the batch is done again.
-    async fn hold<C: ConnectionTrait>(&self, conn: &C, people: &[Person], said: &[Said]) -> Result<Held> {
+    async fn hold_people<C: ConnectionTrait>(&self, conn: &C, people: &[Person], said: &[Said]) -> Result<Held> {
         let changes = |person: &&Person| person.known && (person.changed || !person.topics.is_empty());
         let changed = people.iter().filter(changes).map(|person| UserId(person.id));
         let entries: Vec<Entry<'_>> = said.iter().map(Said::entry).collect();

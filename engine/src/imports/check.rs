@@ -1,7 +1,7 @@
 //! The check of a file: every row judged as it would go in, and nothing written but the report.
 
 use super::{
-    batch::{Context, Row, kept},
+    batch::{Context, Row, Said, kept},
     people::{Known, Person, Snapshot},
 };
 use crate::{
@@ -20,10 +20,8 @@ use sea_orm::{ConnectionTrait, FromQueryResult};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use uuid::Uuid;
 
-/// How many changes of each kind a report shows.
-const CHANGES_SHOWN: usize = 10;
-/// How many damaged rows a report names.
-const DAMAGED_SHOWN: usize = 10;
+/// How many changes of each kind a report shows, and how many damaged rows it names.
+pub(super) const SHOWN: usize = 10;
 
 #[derive(FromQueryResult)]
 struct Address {
@@ -83,13 +81,14 @@ impl Context<'_> {
         conn: &C,
         rows: &[Row],
         people: &[Person],
+        said: &[Said],
         report: &mut ImportReport,
     ) -> Result<()> {
         self.note_findings(rows, report);
         for person in people.iter().filter(|person| !person.touched && (person.changed || !person.known)) {
             note_change(person, report);
         }
-        self.foresee_consents(conn, people, report).await?;
+        self.foresee_consents(conn, people, said, report).await?;
         let met: BTreeSet<&str> =
             people.iter().flat_map(|person| addresses(person.phone.as_ref(), &person.profile)).collect();
         let met = Rows::of([("address", Kind::Text)], met, |address| cells![address]);
@@ -108,7 +107,7 @@ impl Context<'_> {
         for (row, findings) in rows.iter().filter_map(|row| Some((row, row.findings.as_ref()?))) {
             if findings.damaged {
                 report.damaged += 1;
-                if report.damaged_rows.len() < DAMAGED_SHOWN {
+                if report.damaged_rows.len() < SHOWN {
                     report.damaged_rows.push(row.line);
                 }
             }
@@ -137,13 +136,13 @@ impl Context<'_> {
         &self,
         conn: &C,
         people: &[Person],
+        said: &[Said],
         report: &mut ImportReport,
     ) -> Result<()> {
         let known = people.iter().filter(|person| person.known).map(|person| UserId(person.id));
         let mut standing = consents::standing_of(conn, known).await?;
-        let said = self.said(people);
         let mut outcomes = Vec::with_capacity(said.len());
-        for said in &said {
+        for said in said {
             let current: &mut Folded = standing.entry((said.user, said.channel)).or_default();
             let kind: ConsentKind = said.kind;
             let outcome = fold(current.clone(), kind, ConsentSource::Import, None);
@@ -152,7 +151,7 @@ impl Context<'_> {
             }
             outcomes.push(outcome);
         }
-        self.count_consents(&said, &outcomes, report);
+        self.count_consents(said, &outcomes, report);
         let agrees = |person: &Person| {
             Channel::ALL.iter().any(|channel| {
                 let found = standing.get(&(UserId(person.id), *channel));
@@ -178,7 +177,7 @@ fn note_offer(offers: &mut Vec<Offer>, repair: Repair, before: &str, after: &str
 
 fn note_change(person: &Person, report: &mut ImportReport) {
     let shown = report.changes.iter().filter(|change| change.created != person.known).count();
-    if shown >= CHANGES_SHOWN {
+    if shown >= SHOWN {
         return;
     }
     let now = Snapshot { phone: person.phone.clone(), profile: person.profile.clone() };

@@ -1,5 +1,7 @@
 //! The reading of an import's rows: a thread reads and cleans, a task writes batch after batch.
 
+mod pairs;
+
 use super::{
     ImportRecord,
     batch::{Context, Findings, Mode, Row, without_consent},
@@ -11,7 +13,7 @@ use super::{
 use crate::{
     Actor, Engine, Error, Result, attributes,
     audit::{self, Act},
-    db,
+    db::{self, Tx},
     feed::{self, News},
     templates, values,
 };
@@ -21,7 +23,7 @@ use domain::{
     import::{Field, ImportReport, ImportStatus, clean_row, offer},
     phone::{NumberKind, number_kind},
 };
-use sea_orm::FromQueryResult;
+use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult};
 use serde_json::json;
 use std::{
     path::PathBuf,
@@ -91,19 +93,36 @@ async fn read_through(engine: &Engine, id: ImportId, import: ImportRecord, mode:
             let _ = send.blocking_send(Err(failure));
         }
     });
-    let (mut report, mut rows_done) = (import.report.clone(), import.rows_done);
+    let mut done = Done { report: import.report.clone(), rows: import.rows_done };
+    let two_at_once = mode == Mode::Apply && conn.get_database_backend() == DbBackend::Postgres;
     let mut hinted = Instant::now();
     while let Some(batch) = receive.recv().await {
-        let batch = match batch {
+        let first = match batch {
             Ok(batch) => batch,
-            Err(failure) => return finish(engine, &import, mode, report, Some(failure)).await,
+            Err(failure) => return finish(engine, &import, mode, done.report, Some(failure)).await,
         };
-        let before = rows_done;
-        rows_done += i64::try_from(batch.rows.len()).map_err(Error::internal)?;
-        match take(&context, batch, before, &report).await? {
-            Some(counted) => report = counted,
-            // Another worker took this batch: it goes on from there, and this one stops.
-            None => return Ok(()),
+        let second = match two_at_once {
+            true => receive.recv().await.transpose(),
+            false => Ok(None),
+        };
+        // A failure behind the first batch counts once that is in.
+        let (second, failure) = match second {
+            Ok(second) => (second, None),
+            Err(failure) => (None, Some(failure)),
+        };
+        let mut taken = 0;
+        if let Some(second) = &second {
+            (done, taken) = pairs::take(&context, &first, second, done).await?;
+        }
+        for batch in [Some(first), second].iter().flatten().skip(taken) {
+            match take(&context, batch, &done).await? {
+                Some(after) => done = after,
+                // Another worker took this batch: it goes on from there, and this one stops.
+                None => return Ok(()),
+            }
+        }
+        if let Some(failure) = failure {
+            return finish(engine, &import, mode, done.report, Some(failure)).await;
         }
         if hinted.elapsed() >= HINT_GAP {
             engine.live.changed("imports");
@@ -111,44 +130,65 @@ async fn read_through(engine: &Engine, id: ImportId, import: ImportRecord, mode:
         }
     }
     reading.await.map_err(Error::internal)?;
-    finish(engine, &import, mode, report, None).await
+    finish(engine, &import, mode, done.report, None).await
 }
 
-/// Writes a batch, and answers the report with it; `None` if another worker did.
-async fn take(context: &Context<'_>, batch: Batch, before: i64, report: &ImportReport) -> Result<Option<ImportReport>> {
-    let after = before + i64::try_from(batch.rows.len()).map_err(Error::internal)?;
-    let bytes = i64::try_from(batch.bytes_done).map_err(Error::internal)?;
+/// How far an import has come.
+#[derive(Debug, Clone)]
+struct Done {
+    /// What its rows came to.
+    report: ImportReport,
+    /// How many there were.
+    rows: i64,
+}
+
+impl Done {
+    /// With a batch that was written.
+    fn and(&self, batch: &Batch, counted: ImportReport) -> Result<Self> {
+        let mut report = self.report.clone();
+        report.add(counted, check::SHOWN);
+        Ok(Self { report, rows: self.rows + i64::try_from(batch.rows.len()).map_err(Error::internal)? })
+    }
+}
+
+/// Writes a batch, and answers how far the import has come with it; `None` if another worker did.
+async fn take(context: &Context<'_>, batch: &Batch, done: &Done) -> Result<Option<Done>> {
     let mut tries = 0;
     let (tx, counted) = loop {
         tries += 1;
         let tx = context.engine.db.begin_bulk().await?;
-        let mut counted = report.clone();
-        match context.apply(&tx, &batch.rows, &mut counted).await {
-            Ok(()) => break (tx, counted),
+        let written = async {
+            let prepared = context.prepare(&tx, &batch.rows).await?;
+            let held = context.hold(&tx, &prepared).await?;
+            context.write(&tx, prepared, held).await
+        };
+        match written.await {
+            Ok(counted) => break (tx, counted),
             // Someone made one of these people since they were looked up: the next look finds them.
             Err(Error::Conflict { .. }) if tries < TRIES => tx.rollback().await?,
             Err(error) => return Err(error),
         }
     };
+    let after = done.and(batch, counted)?;
+    Ok(count(context, tx, batch, done, &after).await?.then_some(after))
+}
+
+/// Counts a batch in the transaction that wrote it, and commits it; `false` if another worker has counted it.
+async fn count(context: &Context<'_>, tx: Tx, batch: &Batch, before: &Done, after: &Done) -> Result<bool> {
+    let bytes = i64::try_from(batch.bytes_done).map_err(Error::internal)?;
+    let report = serde_json::to_value(&after.report)?;
     let updated = db::exec(
         &tx,
         "UPDATE imports SET report = $3, bytes_done = $4, rows_done = $5
          WHERE id = $1 AND status = $6 AND rows_done = $2",
-        values![
-            context.import.id,
-            before,
-            serde_json::to_value(&counted)?,
-            bytes,
-            after,
-            context.mode.status().as_str()
-        ],
+        values![context.import.id, before.rows, report, bytes, after.rows, context.mode.status().as_str()],
     )
     .await?;
     if updated == 0 {
-        return Ok(None);
+        return Ok(false);
     }
     tx.commit().await?;
-    Ok(Some(counted))
+    Ok(true)
 }
 
 /// Reads, cleans and sends batches, from the row after the last that was committed.

@@ -203,6 +203,40 @@ both! {
         assert_eq!((marked, people), (Some(report.created), Some(report.created)));
     }
 
+    async fn batches_that_go_in_at_once_are_as_one_after_the_other(env: TestEnv) {
+        import(&env, "phone,whatsapp_id,name\n+12025550140,DE.1111111111111111,Ann\n", |_| {}).await;
+        // The second batch has the last hundred rows.
+        let file = |area: u32, early: &str, late: &str| {
+            let filler = |n: u32| format!("+1{area}555{n:04},,User {n},yes\n");
+            let mut text = "phone,whatsapp_id,name,sms consent\n".to_owned();
+            text.extend((0..4_100).map(|n| match n {
+                10 if !early.is_empty() => format!("{early}\n"),
+                4_090 if !late.is_empty() => format!("{late}\n"),
+                n => filler(n),
+            }));
+            text
+        };
+        for (area, early, late, expected, name) in [
+            // Nothing that both are about.
+            (303, "", "", [4_100, 4_100, 0, 0, 0, 0], "Ann"),
+            // The same number in both.
+            (312, "+12025550140,,Anna,", "+12025550140,,Anne,", [4_100, 4_098, 1, 0, 1, 0], "Anne"),
+            // The same person by two addresses.
+            (415, "+12025550140,,Anna,", ",DE.1111111111111111,Ann B,", [4_100, 4_098, 1, 0, 1, 0], "Ann B"),
+            // Somebody new who stands in both.
+            (720, "+12065550140,,Bo,no", "+12065550140,,Bob,", [4_100, 4_099, 0, 0, 1, 0], "Ann B"),
+        ] {
+            let done = import(&env, &file(area, early, late), |_| {}).await;
+            assert_eq!(done.status, ImportStatus::Completed, "{area}: {:?}", done.failure);
+            assert_eq!(counts(&done.report), expected, "{area}");
+            let ann = users::list(&env.engine, &env.admin, "phone = \"+12025550140\"", &PageRequest::default()).await.unwrap();
+            assert_eq!(ann.rows[0].name.as_deref(), Some(name), "{area}");
+        }
+        let bo = users::list(&env.engine, &env.admin, "phone = \"+12065550140\"", &PageRequest::default()).await.unwrap();
+        assert_eq!((bo.rows[0].name.as_deref(), bo.rows[0].consents[0].state), (Some("Bob"), ConsentState::OptedOut));
+        assert_eq!(consents::refold(&env.engine).await.unwrap(), []);
+    }
+
     async fn what_is_no_list_is_refused_and_leaves_nothing(env: TestEnv) {
         for file in [&b"PK\x03\x04zip"[..], b"\x1f\x8b\x08gzip", b"a\0\x01\x02\x03\x04\0\0\x01\0", b"", b"[]"] {
             let refused = upload(&env, file).await;

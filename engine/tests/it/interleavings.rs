@@ -103,8 +103,8 @@ async fn stop(env: &TestEnv, from: &str) -> engine::Result<Option<String>> {
 }
 
 /// An import that was checked and waits to be taken in.
-async fn checked(env: &TestEnv, file: &'static str) -> ImportId {
-    let stream = futures::stream::iter([Ok::<_, std::io::Error>(bytes::Bytes::from_static(file.as_bytes()))]);
+async fn checked(env: &TestEnv, file: &str) -> ImportId {
+    let stream = futures::stream::iter([Ok::<_, std::io::Error>(bytes::Bytes::copy_from_slice(file.as_bytes()))]);
     let uploaded = imports::create(&env.engine, &env.admin, "people.csv", stream).await.unwrap();
     let columns = uploaded.columns.iter().map(|name| match name.as_str() {
         "phone" => Some(Field::Phone),
@@ -115,7 +115,7 @@ async fn checked(env: &TestEnv, file: &'static str) -> ImportId {
     let options = ImportOptions { mapping: Mapping { columns: columns.collect() }, ..uploaded.options };
     imports::check(&env.engine, &env.admin, uploaded.id, &options).await.unwrap();
     env.run_jobs().await;
-    imports::apply(&env.engine, &env.admin, uploaded.id, false).await.unwrap();
+    imports::apply(&env.engine, &env.admin, uploaded.id, true).await.unwrap();
     uploaded.id
 }
 
@@ -168,6 +168,35 @@ async fn a_merge_waits_for_an_import_of_both() {
     let ((), merged) = interleave(&env, Gate::Number("+12025550143"), env.run_jobs(), merge).await;
     assert_eq!(merged.unwrap().name.as_deref(), Some("Bo Lee"));
     assert_eq!(state(&env, bo).await, ConsentState::OptedOut);
+}
+
+/// Two batches go in at once, the second of which waits for the first within the process, where the database cannot see it: somebody
+/// for whom the first waits, and who waits for the second, must not be waited for for ever.
+#[tokio::test]
+async fn an_import_is_not_stuck_between_its_own_batches() {
+    let env = env().await;
+    let (_, bo) = two(&env).await;
+    let new = "+12025550143";
+    let mut file = format!("phone,name\n{new},New\n");
+    file.extend((0..4_000).map(|n| format!("+1303555{n:04},User {n}\n")));
+    file += &format!("{BO},Bo Lee\n");
+    let import = checked(&env, &file).await;
+    let other = Gate::Number(new).shut(&env).await;
+    let between = async {
+        let sql = "SELECT count(*) AS value FROM pg_stat_activity
+            WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        while db::scalar::<i64, _>(env.engine.db.read(), sql, values![]).await.unwrap() == Some(0) {}
+        // Until the second batch has Bo.
+        let free = "SELECT 1 AS value FROM consents WHERE user_id = $1 FOR UPDATE SKIP LOCKED";
+        while db::scalar::<i32, _>(env.engine.db.read(), free, values![bo.0]).await.unwrap().is_some() {}
+        let wanted = "SELECT 1 AS value FROM consents WHERE user_id = $1 FOR UPDATE";
+        db::scalar::<i32, _>(&other, wanted, values![bo.0]).await.unwrap();
+        other.commit().await.unwrap();
+    };
+    tokio::join!(env.run_jobs(), between);
+    let done = imports::get(&env.engine, &env.admin, import).await.unwrap();
+    assert_eq!(done.status, ImportStatus::Completed, "{:?}", done.failure);
+    assert_eq!((done.report.created, done.report.updated, done.report.rows), (4_000, 2, 4_002));
 }
 
 #[tokio::test]
