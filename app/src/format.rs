@@ -135,6 +135,16 @@ pub fn money(micros: i64, currency: &str) -> String {
     format!("{currency} {}", decimal(micros))
 }
 
+/// How much more or less it is.
+pub fn money_difference(micros: i64, currency: &str) -> String {
+    let sign = match micros {
+        0 => "",
+        1.. => "+",
+        _ => "−",
+    };
+    format!("{sign}{}", money(micros.abs(), currency))
+}
+
 /// Millionths as a decimal number.
 pub fn decimal(micros: i64) -> String {
     let fraction = format!("{:06}", micros.rem_euclid(1_000_000));

@@ -32,6 +32,7 @@ pub mod preferences;
 pub mod problem;
 pub mod quiet_hours;
 pub mod rate;
+pub mod reconciliation;
 pub mod retry;
 pub mod segment;
 pub mod sender;

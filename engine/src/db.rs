@@ -98,6 +98,27 @@ impl Default for Pools {
     }
 }
 
+/// The key of the leader's lock, among PostgreSQL's advisory ones: ASCII for "ese sweep", its first eight letters.
+const LEADER: i64 = i64::from_be_bytes(*b"esesweep");
+
+/// How long one leads at most: the database ends a leader that was frozen, or is slow. What it leads in is safe for two.
+const LEADS_SECONDS: u32 = 15;
+
+/// The leader's lock. A database with one writer has one process, which needs none.
+pub struct Lead(Option<Tx>);
+
+impl Lead {
+    /// Leads no more, from now on; where it is only dropped, from when its connection is used again.
+    pub async fn end(self) {
+        if let Some(tx) = self.0
+            && let Err(error) = tx.rollback().await
+        {
+            // The lock is gone with the connection.
+            tracing::debug!(error = %error, "the database ended this leader");
+        }
+    }
+}
+
 /// The database. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Db {
@@ -169,6 +190,28 @@ impl Db {
             Some(turns) => Some(turns.ordinary().await),
             None => None,
         }
+    }
+
+    /// Whether two transactions can write at the same time.
+    pub const fn writes_side_by_side(&self) -> bool {
+        self.turns.is_none()
+    }
+
+    /// Leads, of all processes on the database one at a time, until [`Lead::end`]. `None` while another does. Whoever dies leads no more,
+    /// as the database sees its connection end.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database is away.
+    pub async fn lead(&self) -> Result<Option<Lead>> {
+        if !self.writes_side_by_side() {
+            return Ok(Some(Lead(None)));
+        }
+        // It writes nothing, so that it holds back nobody who reads in the order of commits.
+        let tx = begin(&self.write, None).await?;
+        exec(&tx, &format!("SET LOCAL idle_in_transaction_session_timeout = '{LEADS_SECONDS}s'"), Vec::new()).await?;
+        let locked: Option<bool> =
+            scalar(&tx, "SELECT pg_try_advisory_xact_lock($1) AS value", vec![LEADER.into()]).await?;
+        Ok((locked == Some(true)).then_some(Lead(Some(tx))))
     }
 
     /// The pool of transactions itself, for migrations.

@@ -16,6 +16,7 @@ pub async fn run(engine: &Engine, bell: Doorbell) -> Result<()> {
         Doorbell::Import(import) => imports::run(engine, import).await,
         Doorbell::Bulk(change) => users::bulk::run(engine, change).await,
         Doorbell::Reconcile => reconcile::run(engine).await,
+        Doorbell::Compare => reconcile::days::run(engine).await,
         Doorbell::Backfill => backfill::run(engine).await.map(drop),
         Doorbell::Webhooks => webhooks::run(engine).await,
         Doorbell::Sweep => sweep::run(engine).await,

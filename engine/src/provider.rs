@@ -5,7 +5,7 @@
 
 use crate::error::Error;
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use domain::message::State;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt, str::FromStr};
@@ -26,6 +26,12 @@ pub trait Provider: Send + Sync {
     /// # Errors
     /// [`ProviderError`]; a list that cannot be read to its end is an error, never a short list.
     async fn list(&self, query: &ListQuery) -> Result<Vec<ProviderMessage>, ProviderError>;
+
+    /// One page of all messages that were sent on a day, in both directions; the first, or the one that another page named as the next.
+    ///
+    /// # Errors
+    /// [`ProviderError`].
+    async fn sent_on(&self, day: NaiveDate, next: Option<&str>) -> Result<SentPage, ProviderError>;
 
     /// One message.
     ///
@@ -274,6 +280,15 @@ pub struct ListQuery {
     pub since: DateTime<Utc>,
 }
 
+/// A page of the messages of a day.
+#[derive(Debug, Clone)]
+pub struct SentPage {
+    /// Its messages.
+    pub messages: Vec<ProviderMessage>,
+    /// What names the next page; `None` of the last.
+    pub next: Option<String>,
+}
+
 /// A message as the provider has it. `Debug` shows neither addresses nor text.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ProviderMessage {
@@ -281,6 +296,8 @@ pub struct ProviderMessage {
     pub sid: Sid,
     /// Its state; `None` for a word that we do not know, and for messages to us.
     pub state: Option<State>,
+    /// The same in the provider's own word.
+    pub status: String,
     /// Why it failed, if it did.
     pub error_code: Option<i32>,
     /// Whether it came to us, rather than from us.

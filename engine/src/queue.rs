@@ -31,6 +31,8 @@ pub enum Doorbell {
     Bulk(BulkId),
     /// Find out what became of messages whose outcome is unknown.
     Reconcile,
+    /// Compare whole days with the provider's list.
+    Compare,
     /// Ask the provider for what people wrote and that never came.
     Backfill,
     /// Tell endpoints of what happened.
@@ -40,7 +42,7 @@ pub enum Doorbell {
 }
 
 /// The names of the queues, and how many of each may run at once in one process.
-pub const QUEUES: [(&str, usize); 10] = [
+pub const QUEUES: [(&str, usize); 11] = [
     ("overtake", 4),
     ("expand", 2),
     ("deliver", 16),
@@ -48,6 +50,7 @@ pub const QUEUES: [(&str, usize); 10] = [
     ("import", 1),
     ("bulk", 1),
     ("reconcile", 1),
+    ("compare", 1),
     ("backfill", 1),
     ("webhooks", 1),
     ("sweep", 1),
@@ -67,6 +70,7 @@ impl Doorbell {
             Self::Import(_) => "import",
             Self::Bulk(_) => "bulk",
             Self::Reconcile => "reconcile",
+            Self::Compare => "compare",
             Self::Backfill => "backfill",
             Self::Webhooks => "webhooks",
             Self::Sweep => "sweep",

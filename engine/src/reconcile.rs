@@ -2,6 +2,8 @@
 //! protocol 6). A message that is found is adopted; one that is not goes to review, or back to the queue where the
 //! operator chose that for the campaign. A list that fails is asked again later, and never answered by a send.
 
+pub mod days;
+
 use crate::{
     Doorbell, Engine, Result, campaigns,
     db::{self, Tx},

@@ -193,6 +193,12 @@ impl TestEnv {
         self.simulator_clock.set(self.engine.clock.now());
     }
 
+    /// Sets the time, here and at the provider; backwards too.
+    pub fn set_time(&self, to: DateTime<Utc>) {
+        self.engine.clock.set(to);
+        self.simulator_clock.set(to);
+    }
+
     /// Answers all doorbells, and those that they ring, as the worker does.
     ///
     /// # Panics

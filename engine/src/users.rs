@@ -8,14 +8,16 @@ mod form;
 mod list;
 mod list_export;
 mod merge;
+mod stored;
 mod upsert;
 
 pub use detail::get;
 pub use dossier::export;
 pub use erase::{After, remove};
-pub use list::{list, list_sorted};
+pub use list::{list, list_sorted, list_stored};
 pub use list_export::export_list;
 pub use merge::merge;
+pub use stored::StoredUser;
 pub use upsert::upsert;
 
 use crate::{
@@ -77,15 +79,19 @@ pub(crate) async fn read<C: ConnectionTrait>(
     order: &str,
     values: Vec<Value>,
 ) -> Result<Vec<User>> {
-    let sql = format!(
-        "SELECT u.*, s.state AS sms, CASE WHEN s.event_id IS NOT NULL THEN s.updated_at END AS sms_at,
+    let people: Vec<Person> = db::all(conn, &with_consents("u.*", which, order), values).await?;
+    people.into_iter().map(Person::user).collect()
+}
+
+/// A statement for people and, behind `columns` of theirs, where they stand on each channel.
+fn with_consents(columns: &str, which: &str, order: &str) -> String {
+    format!(
+        "SELECT {columns}, s.state AS sms, CASE WHEN s.event_id IS NOT NULL THEN s.updated_at END AS sms_at,
              w.state AS whatsapp, CASE WHEN w.event_id IS NOT NULL THEN w.updated_at END AS whatsapp_at
          FROM ({which}) AS u LEFT JOIN consents s ON s.user_id = u.id AND s.channel = 'sms'
              LEFT JOIN consents w ON w.user_id = u.id AND w.channel = 'whatsapp'
          ORDER BY {order}"
-    );
-    let people: Vec<Person> = db::all(conn, &sql, values).await?;
-    people.into_iter().map(Person::user).collect()
+    )
 }
 
 /// One person, within a use case.

@@ -33,6 +33,7 @@ mod m20261127_000090_feed;
 mod m20261127_000091_webhooks;
 mod m20261127_000092_throughput_shards;
 mod m20261128_000093_folded_statistics;
+mod m20261128_000094_reconciliations;
 
 /// Applies and reverts the migrations.
 pub struct Migrator;
@@ -68,6 +69,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261127_000091_webhooks::Migration),
             Box::new(m20261127_000092_throughput_shards::Migration),
             Box::new(m20261128_000093_folded_statistics::Migration),
+            Box::new(m20261128_000094_reconciliations::Migration),
         ]
     }
 }

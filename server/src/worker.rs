@@ -38,6 +38,8 @@ const SWEEP_EVERY: Duration = Duration::from_secs(1);
 const RECONCILE_EVERY: u64 = 5;
 /// How many sweeps lie between two looks for what people wrote and that never came; the first is at the start.
 const BACKFILL_EVERY: u64 = 180;
+/// After how many sweeps the days are looked at that are to be compared with the provider's list.
+const COMPARE_EVERY: u64 = 60;
 /// How often a process says that it is alive.
 const BEAT_EVERY: Duration = Duration::from_secs(5);
 /// How often Redis is rid of what finished tasks left there.
@@ -176,6 +178,9 @@ async fn tick(engine: Engine) {
         engine.queue.ring(Doorbell::Sweep).await;
         if count % RECONCILE_EVERY == 0 {
             engine.queue.ring(Doorbell::Reconcile).await;
+        }
+        if count % COMPARE_EVERY == 0 {
+            engine.queue.ring(Doorbell::Compare).await;
         }
         if count % BACKFILL_EVERY == 0 {
             engine.queue.ring(Doorbell::Backfill).await;

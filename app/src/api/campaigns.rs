@@ -7,6 +7,7 @@ use domain::{
     campaign::{self, Campaign, CampaignForm, CampaignRow, Listed, Start},
     ids::{CampaignId, UserId},
     page::{Page, PageRequest},
+    reconciliation::Charged,
 };
 use leptos::{prelude::*, server_fn::codec::Json};
 
@@ -29,6 +30,13 @@ pub async fn get(id: CampaignId) -> Result<CampaignRow, Failure> {
 pub async fn progress(id: CampaignId) -> Result<campaign::Progress, Failure> {
     let (engine, actor) = caller()?;
     Ok(engine::campaigns::progress(&engine, &actor, id).await?)
+}
+
+/// What the provider charged for a campaign's messages so far, by currency.
+#[server(prefix = "/ui/fn", endpoint = "campaigns/costs", input = Json)]
+pub async fn costs(id: CampaignId) -> Result<Vec<Charged>, Failure> {
+    let (engine, actor) = caller()?;
+    Ok(engine::reconcile::days::charged(&engine, &actor, id).await?)
 }
 
 /// A campaign before its launch: how many people, what some of them would get, and what stands against it.

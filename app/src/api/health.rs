@@ -3,11 +3,13 @@
 use super::Failure;
 #[cfg(feature = "ssr")]
 use super::caller;
+use chrono::NaiveDate;
 use domain::{
     dead_letter::{DeadLetter, Resolution},
     health::{Health, Stop},
     ids::DeadLetterId,
     page::{Page, PageRequest},
+    reconciliation::Reconciliation,
 };
 use leptos::{prelude::*, server_fn::codec::Json};
 
@@ -44,6 +46,20 @@ pub async fn release() -> Result<(), Failure> {
 pub async fn dead_letters(kind: Option<String>, page: PageRequest) -> Result<Page<DeadLetter>, Failure> {
     let (engine, actor) = caller()?;
     Ok(engine::dead_letters::list(&engine, &actor, kind.as_deref(), &page).await?)
+}
+
+/// The days that were compared with the provider's list, newest first.
+#[server(prefix = "/ui/fn", endpoint = "health/reconciliations", input = Json)]
+pub async fn reconciliations() -> Result<Vec<Reconciliation>, Failure> {
+    let (engine, actor) = caller()?;
+    Ok(engine::reconcile::days::list(&engine, &actor).await?)
+}
+
+/// Has a day compared with the provider's list.
+#[server(prefix = "/ui/fn", endpoint = "health/compare", input = Json)]
+pub async fn compare(day: NaiveDate) -> Result<Reconciliation, Failure> {
+    let (engine, actor) = caller()?;
+    Ok(engine::reconcile::days::ask(&engine, &actor, day).await?)
 }
 
 /// Has work that was given up tried again, or throws it away.

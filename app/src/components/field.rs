@@ -51,7 +51,7 @@ pub fn TextInput(
     name: String,
     /// The text.
     value: RwSignal<String>,
-    /// The kind of input: `text`, `tel`, `email`, `password`, `time`, `datetime-local`, `number`.
+    /// The kind of input: `text`, `tel`, `email`, `password`, `date`, `time`, `datetime-local`, `number`.
     #[prop(default = "text")]
     kind: &'static str,
     /// What to enter, or what comes of it.

@@ -10,10 +10,11 @@ use crate::{
 };
 use domain::{
     campaign::{Campaign, Progress},
-    forecast::{Forecast, ZoneForecast},
+    forecast::{Cost, Forecast, ZoneForecast},
     ids::CampaignId,
     message::Bucket,
     operator::Operation,
+    reconciliation::Charged,
 };
 use leptos::prelude::*;
 use leptos_router::components::A;
@@ -261,9 +262,22 @@ fn worst(tally: &domain::forecast::Tally) -> Option<impl IntoView + use<>> {
 #[component]
 fn Compared(forecast: Forecast, actual: Actual) -> impl IntoView {
     let foreseen = StoredValue::new(forecast);
-    move || {
+    let id = Memo::new(move |_| actual.get().map(|(campaign, _)| campaign.id));
+    let charged = Resource::new(
+        move || id.get(),
+        |id| async move {
+            match id {
+                Some(id) => api::campaigns::costs(id).await,
+                None => Ok(Vec::new()),
+            }
+        },
+    );
+    // A day that is compared brings prices.
+    live::on_changed("health", move || charged.refetch());
+    let table = move || {
         let (campaign, progress) = actual.get()?;
         let foreseen = foreseen.get_value();
+        let charged = charged.get().and_then(Result::ok).unwrap_or_default();
         let skipped = |gates: &[domain::campaign::GateCount]| -> i64 {
             gates.iter().filter(|one| one.verdict == "skip").map(|one| one.count).sum()
         };
@@ -306,9 +320,43 @@ fn Compared(forecast: Forecast, actual: Actual) -> impl IntoView {
         Some(view! {
             <Table label="Forecast and actual" head=vec!["Figure", "Forecast", "Actual", "Difference"]>
                 {figures.into_iter().map(row).collect_view()}
+                {costs(&foreseen.costs, &charged, progress.bucket(Bucket::Sent))}
                 {ended}
             </Table>
         })
+    };
+    view! { <Transition>{table}</Transition> }
+}
+
+/// What it was to cost, and what the provider charged for so many messages, which comes a night later.
+fn costs(expected: &[Cost], charged: &[Charged], messages: i64) -> impl IntoView + use<> {
+    let priced: i64 = charged.iter().map(|sum| sum.messages).sum();
+    let note = (priced > 0 && priced < messages)
+        .then(|| format!("for {} of {}", format::number(priced), format::number(messages)));
+    // Sums of different currencies cannot be compared, and those of part of the messages need not be.
+    let difference = match (expected, charged) {
+        ([one], [sum]) if one.currency == sum.currency && note.is_none() => {
+            format::money_difference(sum.micros - one.micros, &sum.currency)
+        }
+        _ => String::new(),
+    };
+    let expected: Vec<_> = expected.iter().map(|cost| format::money(cost.micros, &cost.currency)).collect();
+    let found: Vec<_> = charged.iter().map(|sum| format::money(sum.micros, &sum.currency)).collect();
+    let found = if found.is_empty() { "Not charged yet".to_owned() } else { found.join(" + ") };
+    view! {
+        <tr>
+            <td data-label="Figure">"Cost"</td>
+            <td data-label="Forecast" class="num">
+                {expected.join(" + ")}
+            </td>
+            <td data-label="Actual" class="num">
+                {found}
+                {note.map(|note| view! { <span class="block text-xs text-muted">{note}</span> })}
+            </td>
+            <td data-label="Difference" class="num">
+                {difference}
+            </td>
+        </tr>
     }
 }
 

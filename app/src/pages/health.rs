@@ -1,5 +1,6 @@
 //! How the engine is: what holds sending up, who works, and what waits for a person.
 
+mod days;
 mod letters;
 mod switch;
 
@@ -10,6 +11,7 @@ use crate::{
     },
     format, live, timing,
 };
+use days::ComparedDays;
 use domain::{
     breaker::OpenBreaker,
     health::{Bells, Health as Figures, TroubledWebhook, Unsure, Worker},
@@ -47,6 +49,7 @@ pub fn Health() -> impl IntoView {
                 }
                 view=|figures| view! { <Content figures /> }
             />
+            <ComparedDays />
             <DeadLetters />
         </Page>
     }

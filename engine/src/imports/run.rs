@@ -23,7 +23,7 @@ use domain::{
     import::{Field, ImportReport, ImportStatus, clean_row, offer},
     phone::{NumberKind, number_kind},
 };
-use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult};
+use sea_orm::FromQueryResult;
 use serde_json::json;
 use std::{
     path::PathBuf,
@@ -37,11 +37,11 @@ use tokio::sync::mpsc;
 use uuid::Uuid;
 
 /// How many rows one transaction takes: so many that the disk's part in a row is small.
-const BATCH_ROWS: usize = 4_000;
+const BATCH_ROWS: usize = 2_500;
 /// How much of the file's text one transaction takes, in bytes; rows may be long.
 const BATCH_BYTES: usize = 4 * 1024 * 1024;
 /// How many batches wait for the writer.
-const BATCHES_AHEAD: usize = 2;
+const BATCHES_AHEAD: usize = 1;
 /// How often a batch is done again when others made the same people meanwhile.
 const TRIES: u32 = 5;
 /// The least time between two hints to open pages.
@@ -94,7 +94,7 @@ async fn read_through(engine: &Engine, id: ImportId, import: ImportRecord, mode:
         }
     });
     let mut done = Done { report: import.report.clone(), rows: import.rows_done };
-    let two_at_once = mode == Mode::Apply && conn.get_database_backend() == DbBackend::Postgres;
+    let two_at_once = mode == Mode::Apply && engine.db.writes_side_by_side();
     let mut hinted = Instant::now();
     while let Some(batch) = receive.recv().await {
         let first = match batch {

@@ -167,7 +167,9 @@ impl RedisRing {
             | Doorbell::Forecast(campaign) => campaign.to_string(),
             Doorbell::Import(import) => import.to_string(),
             Doorbell::Bulk(id) => id.to_string(),
-            Doorbell::Reconcile | Doorbell::Backfill | Doorbell::Webhooks | Doorbell::Sweep => String::new(),
+            Doorbell::Reconcile | Doorbell::Compare | Doorbell::Backfill | Doorbell::Webhooks | Doorbell::Sweep => {
+                String::new()
+            }
         };
         self.redis.key(&format!("ringing:{}:{id}", bell.queue()))
     }

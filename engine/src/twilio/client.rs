@@ -9,10 +9,11 @@ use crate::{
     clock::Clock,
     provider::{
         Accepted, ListQuery, Outbound, OutboundContent, Provider, ProviderError, ProviderMessage, RawExchange,
-        SendError, SenderAddress, Sid,
+        SendError, SenderAddress, SentPage, Sid,
     },
 };
 use async_trait::async_trait;
+use chrono::NaiveDate;
 use domain::message::State;
 use reqwest::{
     Method, RequestBuilder,
@@ -278,6 +279,13 @@ impl Provider for TwilioClient {
             }
         }
         Err(ProviderError::TooMany { messages_max: PAGES_MAX * PAGE_MESSAGES })
+    }
+
+    async fn sent_on(&self, day: NaiveDate, next: Option<&str>) -> Result<SentPage, ProviderError> {
+        let first = || format!("{}?DateSent={day}&PageSize={PAGE_MESSAGES}", self.messages());
+        let target = next.map_or_else(first, str::to_owned);
+        let page = wire::page(&self.ask(Method::GET, &target, None, PAGE_MAX_BYTES).await?)?;
+        Ok(SentPage { messages: page.messages, next: page.next })
     }
 
     async fn fetch(&self, sid: Sid) -> Result<ProviderMessage, ProviderError> {

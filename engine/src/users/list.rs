@@ -1,5 +1,6 @@
 //! The list of people, in the orders that an index serves.
 
+use super::stored::{self, StoredUser};
 use crate::{
     Engine, Error, Result,
     actor::{Actor, authorize},
@@ -7,8 +8,9 @@ use crate::{
     filter_sql::Reach,
     segments, values,
 };
-use chrono::DateTime;
+use chrono::{DateTime, Utc};
 use domain::{
+    ids::UserId,
     operator::Operation,
     page::{Page, PageRequest},
     user::{User, UserSort},
@@ -37,6 +39,35 @@ pub async fn list_sorted(
     sort: UserSort,
     page: &PageRequest,
 ) -> Result<Page<User>> {
+    let Which { people, by, values } = which(engine, actor, filter, sort, page).await?;
+    let rows = super::read(engine.db.asked(), &people, &by, values).await?;
+    Ok(Page::cut(rows, page.limit(), |user| cursor(sort, user.id, user.updated_at)))
+}
+
+/// The same people, to be written out as they are stored.
+///
+/// # Errors
+/// As [`list_sorted`].
+pub async fn list_stored(
+    engine: &Engine,
+    actor: &Actor,
+    filter: &str,
+    sort: UserSort,
+    page: &PageRequest,
+) -> Result<Page<StoredUser>> {
+    let Which { people, by, values } = which(engine, actor, filter, sort, page).await?;
+    let rows = stored::read(engine.db.asked(), &people, &by, values).await?;
+    Ok(Page::cut(rows, page.limit(), |user| cursor(sort, user.id, user.updated_at)))
+}
+
+/// A statement for the people of a page and the next one, their order, and its values.
+struct Which {
+    people: String,
+    by: String,
+    values: Vec<Value>,
+}
+
+async fn which(engine: &Engine, actor: &Actor, filter: &str, sort: UserSort, page: &PageRequest) -> Result<Which> {
     authorize(Operation::UserRead, actor)?;
     let conn = engine.db.asked();
     let parsed = segments::checked(conn, filter, "filter").await?;
@@ -55,9 +86,8 @@ pub async fn list_sorted(
     let (predicate, params) = segments::where_matching(engine, conn, &parsed, Reach::Few, values.len() + 1).await?;
     values.extend(params);
     let by = order.by();
-    let which = format!("SELECT u.* FROM users u WHERE {beyond} AND {predicate} ORDER BY {by} LIMIT $1");
-    let rows = super::read(conn, &which, &by, values).await?;
-    Ok(Page::cut(rows, page.limit(), |user| cursor(sort, user)))
+    let people = format!("SELECT u.* FROM users u WHERE {beyond} AND {predicate} ORDER BY {by} LIMIT $1");
+    Ok(Which { people, by, values })
 }
 
 /// Whether there are more people than this, as far as the database knows without counting them all.
@@ -126,12 +156,12 @@ impl Order {
     }
 }
 
-fn cursor(sort: UserSort, row: &User) -> String {
+fn cursor(sort: UserSort, id: UserId, updated_at: DateTime<Utc>) -> String {
     match sort {
-        UserSort::Newest | UserSort::Oldest | UserSort::Name | UserSort::NameDown => row.id.to_string(),
+        UserSort::Newest | UserSort::Oldest | UserSort::Name | UserSort::NameDown => id.to_string(),
         // The instant stands beside the id, as the row may change again before the next page.
         UserSort::Changed | UserSort::Unchanged => {
-            format!("{}.{}", row.updated_at.timestamp_nanos_opt().unwrap_or_default(), row.id)
+            format!("{}.{id}", updated_at.timestamp_nanos_opt().unwrap_or_default())
         }
     }
 }

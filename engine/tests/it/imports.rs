@@ -205,7 +205,7 @@ both! {
 
     async fn batches_that_go_in_at_once_are_as_one_after_the_other(env: TestEnv) {
         import(&env, "phone,whatsapp_id,name\n+12025550140,DE.1111111111111111,Ann\n", |_| {}).await;
-        // The second batch has the last hundred rows.
+        // The first of these rows is in the first batch, the last in the second.
         let file = |area: u32, early: &str, late: &str| {
             let filler = |n: u32| format!("+1{area}555{n:04},,User {n},yes\n");
             let mut text = "phone,whatsapp_id,name,sms consent\n".to_owned();

@@ -1,7 +1,7 @@
 //! Campaigns: written, launched, watched, stopped.
 
 use super::{
-    answer::{Answer, Asked, Failure, FileForm, Listed, Refusals, done, made, one},
+    answer::{Answer, Asked, Failure, FileForm, Listed, Refusals, Rows, done, made, one},
     extract::{Json, Key, Path, Query},
 };
 use crate::{download, web::Web};
@@ -10,8 +10,9 @@ use domain::{
     campaign::{Campaign, CampaignForm, CampaignRow, CampaignStatus, Listed as Listing, Preview, Progress, Start},
     forecast::Forecast,
     ids::CampaignId,
+    reconciliation::Charged,
 };
-use engine::{campaigns, forecasts, messages};
+use engine::{campaigns, forecasts, messages, reconcile::days};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -23,6 +24,7 @@ pub fn router() -> OpenApiRouter<Web> {
         .routes(routes!(preview))
         .routes(routes!(get, update))
         .routes(routes!(balance))
+        .routes(routes!(costs))
         .routes(routes!(export))
         .routes(routes!(ask, forecast))
         .routes(routes!(schedule))
@@ -197,6 +199,23 @@ async fn export(
 )]
 async fn balance(State(web): State<Web>, Key(actor): Key, Path(id): Path<CampaignId>) -> Answer {
     one(StatusCode::OK, &campaigns::progress(&web.engine, &actor, id).await?)
+}
+
+/// What a campaign cost
+///
+/// What the provider charged so far, by currency: prices come a night or two after the messages.
+#[utoipa::path(
+    get,
+    path = "/campaigns/{id}/costs",
+    operation_id = "campaigns_costs",
+    tag = "Campaigns",
+    params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898")),
+    responses((status = 200, description = "What a campaign cost", body = Rows<Charged>), Refusals),
+    security(("key" = []))
+)]
+async fn costs(State(web): State<Web>, Key(actor): Key, Path(id): Path<CampaignId>) -> Answer {
+    campaigns::get(&web.engine, &actor, id).await?;
+    one(StatusCode::OK, &Rows { data: days::charged(&web.engine, &actor, id).await? })
 }
 
 /// Ask for a dry run

@@ -1,17 +1,19 @@
 //! How the engine is, what it gave up, and the switch that stops it.
 
 use super::{
-    answer::{Answer, Asked, Failure, Listed, Refusals, done, one},
+    answer::{Answer, Asked, Failure, Listed, Refusals, Rows, done, one},
     extract::{Json, Key, Path, Query},
 };
 use crate::web::Web;
 use axum::{extract::State, http::StatusCode};
+use chrono::NaiveDate;
 use domain::{
     dead_letter::{DeadLetter, Resolution},
     health::{Health, Stop},
     ids::DeadLetterId,
+    reconciliation::Reconciliation,
 };
-use engine::{dead_letters, health, kill_switch};
+use engine::{dead_letters, health, kill_switch, reconcile::days};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -24,6 +26,7 @@ pub fn router() -> OpenApiRouter<Web> {
         .routes(routes!(release))
         .routes(routes!(letters))
         .routes(routes!(resolve))
+        .routes(routes!(days_list, days_ask))
 }
 
 /// Which letters.
@@ -63,6 +66,14 @@ struct StopForm {
 struct ResolveLetter {
     /// Whether it is tried again or discarded.
     resolution: Resolution,
+}
+
+/// A day to compare.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct DayForm {
+    /// In UTC; today, or one of the last 90 days.
+    day: NaiveDate,
 }
 
 /// How the engine is
@@ -141,4 +152,35 @@ async fn resolve(
     Json(form): Json<ResolveLetter>,
 ) -> Answer {
     one(StatusCode::OK, &dead_letters::resolve(&web.engine, &actor, id, form.resolution).await?)
+}
+
+/// List days that were compared with the provider's list
+///
+/// Each night the day before, and once more two nights later.
+#[utoipa::path(
+    get,
+    path = "/reconciliations",
+    operation_id = "reconciliations_list",
+    tag = "Health",
+    responses((status = 200, description = "List days that were compared with the provider's list", body = Rows<Reconciliation>), Refusals),
+    security(("key" = []))
+)]
+async fn days_list(State(web): State<Web>, Key(actor): Key) -> Answer {
+    one(StatusCode::OK, &Rows { data: days::list(&web.engine, &actor).await? })
+}
+
+/// Compare a day with the provider's list
+///
+/// Reports that were lost are made up for, and prices filled in.
+#[utoipa::path(
+    post,
+    path = "/reconciliations",
+    operation_id = "reconciliations_ask",
+    tag = "Health",
+    request_body(content = DayForm, example = json!({"day": "2026-06-02"})),
+    responses((status = 200, description = "Compare a day with the provider's list", body = Reconciliation), Refusals),
+    security(("key" = []))
+)]
+async fn days_ask(State(web): State<Web>, Key(actor): Key, Json(form): Json<DayForm>) -> Answer {
+    one(StatusCode::OK, &days::ask(&web.engine, &actor, form.day).await?)
 }

@@ -10,6 +10,7 @@ use domain::{
     campaign::Why,
     consent::{ConsentEvent, ConsentKind},
     ids::{CampaignId, TopicId, UserId},
+    page::Page,
     phone::Channel,
     preferences::SignedReceipt,
     problem::Problem,
@@ -18,11 +19,14 @@ use domain::{
 };
 use engine::{
     Error, campaigns, consents, subscriptions,
-    users::{self, After},
+    users::{self, After, StoredUser},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::{
+    IntoParams, PartialSchema, ToSchema,
+    openapi::{RefOr, Schema},
+};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 /// The operations.
@@ -44,6 +48,17 @@ pub fn router() -> OpenApiRouter<Web> {
 
 /// How many users one batch may have.
 const BATCH_MAX: usize = 500;
+
+/// A user on its way out.
+#[derive(Serialize)]
+#[serde(transparent)]
+struct Row(StoredUser);
+
+impl PartialSchema for Row {
+    fn schema() -> RefOr<Schema> {
+        User::schema()
+    }
+}
 
 /// Which users.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -187,7 +202,8 @@ async fn list(State(web): State<Web>, Key(actor): Key, Query(query): Query<ListU
     let asked = query.asked(&web)?;
     let filter = query.filter.as_deref().unwrap_or_default();
     let sort = query.sort.unwrap_or_default();
-    asked.answer(&web.cursors, users::list_sorted(&web.engine, &actor, filter, sort, &asked.request()).await?)
+    let page = users::list_stored(&web.engine, &actor, filter, sort, &asked.request()).await?;
+    asked.answer(&web.cursors, Page { rows: page.rows.into_iter().map(Row).collect(), next: page.next })
 }
 
 /// Create a user

@@ -178,6 +178,13 @@ async fn a_user_is_made_read_changed_and_removed() {
     json_of(ask(&server, &key, Method::PATCH, &place).header("if-match", &tag).json(&change), 412).await;
     let said = json!({ "channel": "sms", "kind": "opt_out", "evidence": "wrote to us" });
     json_of(ask(&server, &key, Method::POST, &format!("{place}/consents")).json(&said), 200).await;
+    // A list writes out what is stored, and says the same as the person's own address.
+    let listed = json_of(ask(&server, &key, Method::GET, "/users"), 200).await;
+    assert_eq!(listed["data"], json!([json_of(ask(&server, &key, Method::GET, &place), 200).await]));
+    let narrow = json_of(ask(&server, &key, Method::GET, "/users?fields=attributes,consents"), 200).await;
+    let whole = &listed["data"][0];
+    let expected = json!([{ "attributes": whole["attributes"], "consents": whole["consents"] }]);
+    assert_eq!(narrow["data"], expected);
     let back = json!({ "channel": "sms", "kind": "opt_in", "evidence": "a form" });
     let refused = json_of(ask(&server, &key, Method::POST, &format!("{place}/consents")).json(&back), 409).await;
     assert!(refused["detail"].as_str().unwrap().contains("opted out"), "{refused}");

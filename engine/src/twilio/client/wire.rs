@@ -118,6 +118,7 @@ impl TryFrom<Message> for ProviderMessage {
         Ok(Self {
             sid,
             state,
+            status: message.status,
             error_code: message.error_code.filter(|code| *code != 0),
             inbound: message.direction == "inbound",
             to: message.to.unwrap_or_default(),
