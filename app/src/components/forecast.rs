@@ -44,8 +44,9 @@ pub fn DryRun(
     let found = Resource::new(
         move || id.get(),
         |id| async move {
-            match id {
-                Some(id) => api::forecasts::get(id).await,
+            let Some(id) = id else { return Ok(None) };
+            match api::forecasts::get(id).await? {
+                Some(forecast) => Ok(Some((forecast, api::campaigns::costs(id).await?))),
                 None => Ok(None),
             }
         },
@@ -56,8 +57,10 @@ pub fn DryRun(
             found.refetch();
         }
     });
-    live::on_changed("forecasts", move || found.refetch());
-    live::on_changed("campaigns", move || found.refetch());
+    // A day that is compared with the provider brings what messages cost.
+    for noun in ["forecasts", "campaigns", "health"] {
+        live::on_changed(noun, move || found.refetch());
+    }
     let may_write = viewer_may(Operation::CampaignWrite);
     let ask = Action::new(|id: &CampaignId| api::forecasts::ask(*id));
     let failure: Signal<Option<Failure>> = Signal::derive(move || ask.value().get().and_then(Result::err));
@@ -66,16 +69,16 @@ pub fn DryRun(
             found.refetch();
         }
     });
-    let show = move |forecast: Option<Forecast>| {
-        is_running.set_value(forecast.as_ref().is_some_and(|forecast| !forecast.is_complete));
-        match forecast {
+    let show = move |found: Option<(Forecast, Vec<Charged>)>| {
+        is_running.set_value(found.as_ref().is_some_and(|(forecast, _)| !forecast.is_complete));
+        match found {
             None => view! {
                 <p class="text-muted">
                     "Nobody asked for one yet. A dry run asks every gate about everyone in the audience, without sending anything."
                 </p>
             }
             .into_any(),
-            Some(forecast) => shown(forecast, actual).into_any(),
+            Some((forecast, charged)) => shown(forecast, charged, actual).into_any(),
         }
     };
     view! {
@@ -108,7 +111,7 @@ pub fn DryRun(
     }
 }
 
-fn shown(forecast: Forecast, actual: Option<Actual>) -> impl IntoView {
+fn shown(forecast: Forecast, charged: Vec<Charged>, actual: Option<Actual>) -> impl IntoView {
     let tally = forecast.tally.clone();
     let standing = match (forecast.is_complete, forecast.is_current) {
         (false, _) => view! { <Badge tone=Tone::Wait word="Under way" /> }.into_any(),
@@ -166,7 +169,7 @@ fn shown(forecast: Forecast, actual: Option<Actual>) -> impl IntoView {
                 {forecast.finishes_at.map(|at| view! { <When at exact=true /> })}
             </Fact>
         </Facts>
-        {actual.map(|actual| view! { <Compared forecast=forecast.clone() actual /> })}
+        {actual.map(|actual| view! { <Compared forecast=forecast.clone() charged=charged.clone() actual /> })}
         {gates(&forecast)}
         {zones(forecast.zones)}
         {worst(&forecast.tally)}
@@ -260,24 +263,12 @@ fn worst(tally: &domain::forecast::Tally) -> Option<impl IntoView + use<>> {
 
 /// Forecast against actual.
 #[component]
-fn Compared(forecast: Forecast, actual: Actual) -> impl IntoView {
-    let foreseen = StoredValue::new(forecast);
-    let id = Memo::new(move |_| actual.get().map(|(campaign, _)| campaign.id));
-    let charged = Resource::new(
-        move || id.get(),
-        |id| async move {
-            match id {
-                Some(id) => api::campaigns::costs(id).await,
-                None => Ok(Vec::new()),
-            }
-        },
-    );
-    // A day that is compared brings prices.
-    live::on_changed("health", move || charged.refetch());
-    let table = move || {
+fn Compared(forecast: Forecast, charged: Vec<Charged>, actual: Actual) -> impl IntoView {
+    let (foreseen, charged) = (StoredValue::new(forecast), StoredValue::new(charged));
+    move || {
         let (campaign, progress) = actual.get()?;
         let foreseen = foreseen.get_value();
-        let charged = charged.get().and_then(Result::ok).unwrap_or_default();
+        let charged = charged.get_value();
         let skipped = |gates: &[domain::campaign::GateCount]| -> i64 {
             gates.iter().filter(|one| one.verdict == "skip").map(|one| one.count).sum()
         };
@@ -324,8 +315,7 @@ fn Compared(forecast: Forecast, actual: Actual) -> impl IntoView {
                 {ended}
             </Table>
         })
-    };
-    view! { <Transition>{table}</Transition> }
+    }
 }
 
 /// What it was to cost, and what the provider charged for so many messages, which comes a night later.

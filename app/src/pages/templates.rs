@@ -196,7 +196,7 @@ fn Write(template: Option<TemplateView>) -> impl IntoView {
                 </form>
             </Card>
             <Previews form=Signal::derive(move || draft.form()) />
-            {id.map(|id| view! { <TestCard template=id channel=draft.channel() /> })}
+            {id.map(|id| view! { <TestCard template=id channel=untrack(|| draft.channel()) /> })}
         </Page>
     }
 }

@@ -74,6 +74,53 @@ async fn a_template_with_an_unknown_variable_is_refused_at_the_field() -> Result
     tab.close().await
 }
 
+#[tokio::test]
+async fn what_was_sent_is_compared_with_the_provider_and_keeps_its_template() -> Result {
+    let server = Server::with_demo_data().await?;
+    let tab = Tab::signed_in(&server, Look::default()).await?;
+    people::import(&tab, "few.csv", &people::file("few", 3)).await?;
+    compose::begin(&tab, "Few", "cohort = \"few\"", "SMS").await?;
+    compose::write_template(&tab, "Few", "Hi {{ name }}, reply STOP to opt out.").await?;
+    compose::use_template(&tab, "Few").await?;
+    compose::launch(&tab, "Few", "3 people").await?;
+    tab.says(&tab.figure("Funnel", "Delivered"), "3").await?;
+
+    tab.go("Health").await?;
+    tab.press("Compare it now").await?;
+    tab.mentions(&tab.find("#compared-day-error"), "choose a day").await?;
+    tab.fill("#compared-day", "2001-01-01").await?;
+    tab.press("Compare it now").await?;
+    tab.mentions(&tab.find("#compared-day-error"), "90 days").await?;
+    tab.fill("#compared-day", &chrono::Utc::now().format("%F").to_string()).await?;
+    tab.find("#compared-day").press("Enter", None).await?;
+    let newest = tab.find("table[aria-label='Compared with the provider'] tbody tr").first();
+    for column in ["Listed", "New prices"] {
+        tab.says(&newest.locator(format!("td[data-label='{column}']")), "3").await?;
+    }
+
+    tab.go("Templates").await?;
+    tab.row("Templates", "Few").locator("a").first().click(None).await?;
+    tab.press("Delete").await?;
+    tab.confirm("Delete it").await?;
+    tab.reads("the campaign \"Few\" uses this template").await?;
+    tab.confirm("Go back").await?;
+    tab.go("Templates").await?;
+    tab.find("#content a:text-is('New template')").first().click(None).await?;
+    tab.fill("#template-name", "Spare").await?;
+    tab.fill("#template-body", "Hi, reply STOP to opt out.").await?;
+    tab.press("Save the template").await?;
+    let spare = tab.row("Templates", "Spare");
+    spare.locator("a").first().click(None).await?;
+    tab.press("Delete").await?;
+    tab.confirm("Delete it").await?;
+    tab.sees(&tab.row("Templates", "Few")).await?;
+    tab.counts(&spare, 0).await?;
+    // The day that is too long ago, and the template that a campaign names, were refused.
+    let complaints = tab.complaints();
+    ensure!(complaints.iter().all(|one| one.contains("422") || one.contains("409")), "{complaints:#?}");
+    tab.close().await
+}
+
 /// Waits until more than `before` are sent.
 async fn moved(tab: &Tab, before: &str) -> Result {
     let sent = tab.figure("Balance", "Sent");
