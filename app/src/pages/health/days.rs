@@ -3,8 +3,8 @@
 use crate::{
     api::{self, Failure},
     components::{
-        Badge, Button, Card, Empty, FailureNote, Load, Table, TableSkeleton, TextInput, Toasts, Tone, When,
-        failure::at_field, frame::viewer_may,
+        Badge, Button, Card, FailureNote, Load, Table, TableSkeleton, TextInput, Toasts, Tone, When, failure::at_field,
+        frame::viewer_may,
     },
     format, live,
 };
@@ -32,7 +32,7 @@ pub fn ComparedDays() -> impl IntoView {
 
 fn table(days: Vec<Reconciliation>) -> impl IntoView {
     if days.is_empty() {
-        return view! { <Empty title="No day was compared yet">"The first is at three o'clock, UTC."</Empty> }
+        return view! { <p class="card-body text-muted">"No day was compared yet: it happens from three o'clock on, UTC."</p> }
             .into_any();
     }
     let row = |day: Reconciliation| {
@@ -95,14 +95,14 @@ fn Ask() -> impl IntoView {
     let wrong = at_field(failure, "day");
     view! {
         <form class="card-body stack-tight" on:submit=submit>
-            <div class="flex flex-wrap items-end gap-3">
-                <TextInput
-                    label="Another day"
-                    name="compared-day"
-                    value=day
-                    kind="date"
-                    error=Signal::derive(move || unread.get().or_else(|| wrong.get()))
-                />
+            <TextInput
+                label="Another day"
+                name="compared-day"
+                value=day
+                kind="date"
+                error=Signal::derive(move || unread.get().or_else(|| wrong.get()))
+            />
+            <div class="actions">
                 <Button submit=true pending=ask.pending()>
                     "Compare it now"
                 </Button>
