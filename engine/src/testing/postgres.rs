@@ -33,7 +33,7 @@ const SETTINGS: [&str; 13] = [
     "lc_messages=C",
 ];
 
-/// What a server for measurements has instead, beside its share of the memory: as durable as in production.
+/// What a server for measurements has instead: as durable as in production, its memory as PostgreSQL ships it.
 const DURABLE_SETTINGS: [&str; 5] = [
     "listen_addresses=127.0.0.1",
     "max_connections=100",
@@ -74,8 +74,7 @@ impl Durable {
     /// # Errors
     /// What is missing, in words that say what to install.
     pub fn start() -> Result<Self, StartError> {
-        let memory = quarter_of_memory().map(|mib| format!("shared_buffers={mib}MB"));
-        start(&DURABLE_SETTINGS.into_iter().chain(memory.as_deref()).collect::<Vec<_>>()).map(Self)
+        start(&DURABLE_SETTINGS).map(Self)
     }
 
     /// The URL of its own database, which is empty.
@@ -84,16 +83,7 @@ impl Durable {
     }
 }
 
-/// A quarter of the machine's memory, in MiB, as PostgreSQL's manual advises for its buffers (19.4.1, `shared_buffers`), and as
-/// docs/OPERATIONS.md does; the 128 MB that it ships with are meant to start everywhere. None where `/proc` does not say.
-fn quarter_of_memory() -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let total = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
-    let kib: u64 = total.split_whitespace().next()?.parse().ok()?;
-    Some(kib / 1024 / 4)
-}
-
-fn start(settings: &[&str]) -> Result<Server, StartError> {
+fn start(settings: &'static [&'static str]) -> Result<Server, StartError> {
     let missing = || {
         StartError::new(
             "these tests need PostgreSQL, and initdb was not found on the path or in /usr/lib/postgresql/*/bin: \
