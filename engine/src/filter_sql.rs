@@ -351,12 +351,11 @@ impl Compiler<'_> {
             (AttributeKind::Boolean, Literal::Boolean(_)) => (format!("({} = 'true')", text(self)), None),
             (AttributeKind::Date, Literal::Date(_)) => (format!("left({}, 10) COLLATE \"C\"", text(self)), None),
             (AttributeKind::List, Literal::Text(wanted)) if comparison == Comparison::Equal && values.len() == 1 => {
-                let list = text(self);
-                let folded = self.folded(&list);
+                let key = self.param(name.as_str());
+                let folded = self.folded(&format!("(u.attributes ->> {key}::text)"));
                 let wanted = wanted.to_ascii_lowercase();
                 let quoted = self.param(serde_json::Value::from(wanted.as_str()).to_string());
                 let wanted = self.param(wanted);
-                let key = self.param(name.as_str());
                 // Most texts are in lower case, and found at once. Whether one in other case may be there is told without reading
                 // the list again.
                 return Some(format!(

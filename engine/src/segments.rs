@@ -208,7 +208,7 @@ pub async fn count(engine: &Engine, actor: &Actor, text: &str) -> Result<Segment
     let conn = engine.db.asked();
     let checked = checked(conn, text, "filter").await?;
     let total = total(engine, &checked).await?;
-    let (predicate, mut params) = where_matching(engine, conn, &checked, Reach::Few, 1).await?;
+    let Matching { sql: predicate, mut params, .. } = where_matching(engine, conn, &checked, Reach::Few, 1).await?;
     params.push(SAMPLE_ROWS.into());
     let limit = params.len();
     let which = format!("SELECT u.* FROM users u WHERE {predicate} ORDER BY u.id DESC LIMIT ${limit}");
@@ -227,18 +227,19 @@ pub(crate) async fn count_matching(engine: &Engine, filter: &Filter) -> Result<i
 /// How many people match, exactly: everyone is looked at, unless few can match.
 async fn total(engine: &Engine, checked: &Checked) -> Result<i64> {
     let conn = engine.db.asked();
-    let (sql, params) = match filter_sql::count_of_consent(&checked.filter) {
-        Some(of_consent) => of_consent,
+    let (sql, params, by_index) = match filter_sql::count_of_consent(&checked.filter) {
+        Some((sql, params)) => (sql, params, false),
         None => {
-            let (predicate, params) = where_matching(engine, conn, checked, Reach::Everyone, 1).await?;
+            let Matching { sql, params, by_index } = where_matching(engine, conn, checked, Reach::Everyone, 1).await?;
             // A column that is never null and in no index: people are read in the order in which they lie. PostgreSQL would
             // choose a smaller index, and look up for each entry whether everyone sees it.
-            (format!("SELECT count(u.created_at) AS value FROM users u WHERE {predicate}"), params)
+            (format!("SELECT count(u.created_at) AS value FROM users u WHERE {sql}"), params, by_index)
         }
     };
-    let finds = rare::condition(engine, conn, checked, Reach::Everyone, 1).await?.is_some();
-    let found =
-        if finds { db::scalar(conn, &sql, params).await? } else { db::scalar_of_whole(conn, &sql, params).await? };
+    let found = match by_index {
+        true => db::scalar(conn, &sql, params).await?,
+        false => db::scalar_of_whole(conn, &sql, params).await?,
+    };
     Ok(found.unwrap_or(0))
 }
 
@@ -249,7 +250,7 @@ async fn total(engine: &Engine, checked: &Checked) -> Result<i64> {
 pub(crate) async fn sample_ids(engine: &Engine, filter: &Filter, rows: u32) -> Result<Vec<UserId>> {
     let conn = engine.db.asked();
     let checked = Checked::again(conn, filter).await?;
-    let (predicate, params) = where_matching(engine, conn, &checked, Reach::Few, 2).await?;
+    let Matching { sql: predicate, params, .. } = where_matching(engine, conn, &checked, Reach::Few, 2).await?;
     let sql = format!("SELECT u.id FROM users u WHERE {predicate} ORDER BY u.id DESC LIMIT $1");
     let values = [Value::from(i64::from(rows))].into_iter().chain(params).collect();
     let found: Vec<Sampled> = db::all(conn, &sql, values).await?;
@@ -330,6 +331,16 @@ struct TopicName {
     name: String,
 }
 
+/// What a filter means, as SQL.
+pub(crate) struct Matching {
+    /// The condition on `users u`.
+    pub sql: String,
+    /// Its parameters.
+    pub params: Vec<Value>,
+    /// Whether an index finds the few who can match.
+    pub by_index: bool,
+}
+
 /// The condition on `users u` that a filter means, with everyone who was merged into another left out; its parameters
 /// begin at `$first`.
 ///
@@ -341,17 +352,19 @@ pub(crate) async fn where_matching<C: ConnectionTrait>(
     checked: &Checked,
     reach: Reach,
     first: usize,
-) -> Result<(String, Vec<Value>)> {
+) -> Result<Matching> {
     let backend = conn.get_database_backend();
     let Checked { filter, declared } = checked;
     let (predicate, mut params) =
         filter_sql::compile_declared(filter, declared, reach, backend, engine.clock.now(), first);
     let mut sql = format!("u.merged_into IS NULL AND ({predicate})");
-    if let Some((by_index, more)) = rare::condition(engine, conn, checked, reach, first + params.len()).await? {
-        sql += &format!(" AND {by_index}");
+    let found = rare::condition(engine, conn, checked, reach, first + params.len()).await?;
+    let by_index = found.is_some();
+    if let Some((of_index, more)) = found {
+        sql += &format!(" AND {of_index}");
         params.extend(more);
     }
-    Ok((sql, params))
+    Ok(Matching { sql, params, by_index })
 }
 
 /// A fault of a filter in words: the place counts characters from 1, as people do.

@@ -2,6 +2,7 @@
 
 use super::{
     ImportRecord,
+    check::addresses,
     people::{Effect, Joined, Known, People, Person, Snapshot},
     stored::{self, Written},
 };
@@ -89,14 +90,13 @@ impl Prepared<'_> {
 
 /// Whether two batches name one address, so that the second must see what the first does.
 pub fn share_addresses(one: &[Row], other: &[Row]) -> bool {
-    let addresses = |rows: &'_ [Row]| -> HashSet<String> {
-        let clean = rows.iter().filter_map(|row| row.clean.as_ref().ok());
-        let each = clean.flat_map(|row| {
-            row.phone.iter().map(ToString::to_string).chain(row.profile.whatsapp_id.clone()).collect::<Vec<_>>()
-        });
-        each.collect()
-    };
-    !addresses(one).is_disjoint(&addresses(other))
+    !named(one).is_disjoint(&named(other))
+}
+
+/// The addresses that rows name.
+fn named(rows: &[Row]) -> HashSet<&str> {
+    let clean = rows.iter().filter_map(|row| row.clean.as_ref().ok());
+    clean.flat_map(|row| addresses(row.phone.as_ref(), &row.profile)).collect()
 }
 
 /// What one import's batches have in common.
@@ -428,7 +428,7 @@ impl Context<'_> {
         rejects: Vec<(&Row, Vec<RowError>)>,
         report: &mut ImportReport,
     ) -> Result<()> {
-        let mut reasons: BTreeMap<String, i64> = report.reasons.drain(..).collect();
+        let mut reasons: BTreeMap<String, i64> = BTreeMap::new();
         let mut rows = Vec::new();
         for (row, errors) in rejects {
             report.rejected += 1;

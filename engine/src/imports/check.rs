@@ -123,13 +123,8 @@ impl Context<'_> {
                 note_offer(&mut report.offers, *repair, before, after);
             }
         }
-        for (column, rows) in missing {
-            let name = self.column(column);
-            match report.quality.missing.iter_mut().find(|(one, _)| *one == name) {
-                Some((_, count)) => *count += rows,
-                None => report.quality.missing.push((name, rows)),
-            }
-        }
+        let missing = missing.into_iter().map(|(column, rows)| (self.column(column), rows));
+        report.quality.missing = missing.collect();
     }
 
     async fn foresee_consents<C: ConnectionTrait>(
@@ -164,7 +159,8 @@ impl Context<'_> {
     }
 }
 
-fn addresses<'a>(phone: Option<&'a Phone>, profile: &'a Profile) -> impl Iterator<Item = &'a str> {
+/// Whom a row is about, or by what a person is found.
+pub(super) fn addresses<'a>(phone: Option<&'a Phone>, profile: &'a Profile) -> impl Iterator<Item = &'a str> {
     phone.map(Phone::as_str).into_iter().chain(profile.whatsapp_id.as_deref())
 }
 

@@ -1,6 +1,6 @@
 //! About how many people a filter matches, in the time of a keystroke.
 
-use super::{checked, rare, where_matching};
+use super::{Matching, checked, where_matching};
 use crate::{
     Engine, Result,
     actor::{Actor, authorize},
@@ -35,8 +35,8 @@ pub async fn estimate(engine: &Engine, actor: &Actor, text: &str) -> Result<Segm
     let checked = checked(conn, text, "filter").await?;
     let people = people(conn).await?;
     let is_counted = people.is_none_or(|people| people <= COUNTED_MAX);
-    let (predicate, params) = where_matching(engine, conn, &checked, Reach::Few, 1).await?;
-    if is_counted || rare::condition(engine, conn, &checked, Reach::Few, 1).await?.is_some() {
+    let Matching { sql: predicate, params, by_index } = where_matching(engine, conn, &checked, Reach::Few, 1).await?;
+    if is_counted || by_index {
         let sql = format!("SELECT count(*) AS value FROM users u WHERE {predicate}");
         let total = db::scalar(conn, &sql, params).await?.unwrap_or(0);
         return Ok(SegmentEstimate { about: total, least: total, most: total, exact: true });

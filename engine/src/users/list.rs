@@ -6,7 +6,8 @@ use crate::{
     actor::{Actor, authorize},
     db,
     filter_sql::Reach,
-    segments, values,
+    segments::{self, Matching},
+    values,
 };
 use chrono::{DateTime, Utc};
 use domain::{
@@ -83,7 +84,8 @@ async fn which(engine: &Engine, actor: &Actor, filter: &str, sort: UserSort, pag
         Some(cursor) => order.beyond(conn, cursor, &mut values).await?,
         None => "TRUE".to_owned(),
     };
-    let (predicate, params) = segments::where_matching(engine, conn, &parsed, Reach::Few, values.len() + 1).await?;
+    let Matching { sql: predicate, params, .. } =
+        segments::where_matching(engine, conn, &parsed, Reach::Few, values.len() + 1).await?;
     values.extend(params);
     let by = order.by();
     let people = format!("SELECT u.* FROM users u WHERE {beyond} AND {predicate} ORDER BY {by} LIMIT $1");

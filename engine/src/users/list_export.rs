@@ -7,7 +7,8 @@ use crate::{
     csv_text,
     exports::Format,
     filter_sql::Reach,
-    segments, values,
+    segments::{self, Matching},
+    values,
 };
 use bytes::Bytes;
 use domain::{attribute::shown, consent::ConsentState, operator::Operation, phone::Channel, user::User};
@@ -33,7 +34,8 @@ pub async fn export_list(
     authorize(Operation::UserExport, actor)?;
     let conn = engine.db.asked();
     let parsed = segments::checked(conn, filter, "filter").await?;
-    let (predicate, params) = segments::where_matching(engine, conn, &parsed, Reach::Few, 3).await?;
+    let Matching { sql: predicate, params, .. } =
+        segments::where_matching(engine, conn, &parsed, Reach::Few, 3).await?;
     let columns: Vec<String> = crate::attributes::declared(conn).await?.into_keys().collect();
     let tx = engine.db.begin().await?;
     let after = json!({ "filter": parsed.filter.to_string(), "format": format!("{format:?}") });
