@@ -37,7 +37,7 @@ const USE_NOTED_EVERY: Duration = Duration::minutes(1);
 pub type RecentKeys = Recent<Vec<u8>, ApiKey>;
 
 /// No keys yet.
-pub fn no_keys_yet() -> RecentKeys {
+pub(crate) fn no_keys_yet() -> RecentKeys {
     Recent::new(REMEMBERED, KEYS_MAX)
 }
 
@@ -199,7 +199,7 @@ pub async fn revoke(engine: &Engine, actor: &Actor, id: ApiKeyId) -> Result<ApiK
     };
     audit::record(engine, &tx, actor, act).await?;
     tx.commit().await?;
-    engine.recent_keys.forget();
+    engine.remembered.keys.forget();
     Ok(ApiKey { revoked_at: Some(now), ..key })
 }
 
@@ -213,7 +213,7 @@ pub async fn authenticate(engine: &Engine, secret: &str, client: &Client) -> Res
     }
     let hash = hash(secret);
     let now = engine.clock.now();
-    let recent = engine.recent_keys.get(&hash, now);
+    let recent = engine.remembered.keys.get(&hash, now);
     let is_recent = recent.is_some();
     let mut key = match recent {
         Some(key) => key,
@@ -233,7 +233,7 @@ pub async fn authenticate(engine: &Engine, secret: &str, client: &Client) -> Res
         key.last_used_at = Some(now);
     }
     if !is_recent {
-        engine.recent_keys.put(hash, key.clone(), now);
+        engine.remembered.keys.put(hash, key.clone(), now);
     }
     let label = format!("key {} ({}…)", key.name, key.prefix);
     let identity = Identity::Key { id: key.id, label, scopes: key.scopes };

@@ -6,9 +6,10 @@ use crate::{
     audit::{self, Act},
     cells,
     db::{self, Kind, Rows},
+    recent::Recent,
     values,
 };
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 use domain::{
     attribute::{self, Attribute, AttributeForm, DESCRIPTION_MAX_CHARS},
     filter::AttributeKind,
@@ -89,6 +90,35 @@ pub(crate) async fn declared<C: ConnectionTrait>(conn: &C) -> Result<BTreeMap<St
     rows.into_iter().map(|row| Ok((row.name, row.kind.parse()?))).collect()
 }
 
+/// For how long a list may go by what was declared.
+const DECLARED_KEPT: Duration = Duration::seconds(1);
+
+/// What was declared a moment ago.
+pub type LatelyDeclared = Recent<(), BTreeMap<String, AttributeKind>>;
+
+/// Nothing was read yet.
+pub(crate) fn nothing_declared_yet() -> LatelyDeclared {
+    Recent::new(DECLARED_KEPT, 1)
+}
+
+/// What was declared within the last second, for pages of lists: a change made by this process counts at once. Whatever is decided
+/// for good asks [`declared`].
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub(crate) async fn lately_declared<C: ConnectionTrait>(
+    engine: &Engine,
+    conn: &C,
+) -> Result<BTreeMap<String, AttributeKind>> {
+    let now = engine.clock.now();
+    if let Some(known) = engine.remembered.declared.get(&(), now) {
+        return Ok(known);
+    }
+    let found = declared(conn).await?;
+    engine.remembered.declared.put((), found.clone(), now);
+    Ok(found)
+}
+
 /// Declares an attribute. Values that people have already are brought to its kind; if one cannot be, nothing changes.
 ///
 /// # Errors
@@ -121,6 +151,7 @@ pub async fn create(engine: &Engine, actor: &Actor, form: &AttributeForm) -> Res
     audit::record(engine, &tx, actor, act).await?;
     crate::templates::remember(&tx, [name.to_owned()], now).await?;
     tx.commit().await?;
+    engine.remembered.declared.forget();
     engine.live.changed("attributes");
     Ok(Attribute { id, name: name.to_owned(), kind: form.kind, description: description.to_owned(), created_at: now })
 }
@@ -171,6 +202,7 @@ pub async fn update(engine: &Engine, actor: &Actor, id: AttributeId, form: &Attr
     };
     audit::record(engine, &tx, actor, act).await?;
     tx.commit().await?;
+    engine.remembered.declared.forget();
     engine.live.changed("attributes");
     Ok(Attribute { kind: form.kind, description: description.to_owned(), ..before })
 }
@@ -189,6 +221,7 @@ pub async fn delete(engine: &Engine, actor: &Actor, id: AttributeId) -> Result<(
         Act { action: "attribute.delete", target: format!("attribute:{id}"), before: Some(before), ..Act::default() };
     audit::record(engine, &tx, actor, act).await?;
     tx.commit().await?;
+    engine.remembered.declared.forget();
     engine.live.changed("attributes");
     Ok(())
 }

@@ -7,6 +7,9 @@ use std::sync::{
 };
 use uuid::Uuid;
 
+/// Later than any instant that is kept, and as long a text as one: SQLite compares instants as texts.
+pub(crate) const FAR: DateTime<Utc> = DateTime::from_timestamp(253_370_764_800, 0).expect("the year 9999");
+
 /// Where time comes from.
 #[derive(Debug, Clone)]
 pub struct Clock(Source);

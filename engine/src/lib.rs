@@ -17,7 +17,7 @@ pub mod consequences;
 mod csv_text;
 pub mod db;
 pub mod dead_letters;
-mod decisions;
+pub mod decisions;
 pub mod delivery;
 mod entity;
 pub mod error;
@@ -81,6 +81,27 @@ pub use queue::{Doorbell, Queue};
 
 use std::sync::Arc;
 
+/// What this process read a moment ago, and need not read again yet. Cheap to clone; all clones are one.
+#[derive(Clone)]
+pub struct Remembered {
+    /// Keys of the API.
+    pub keys: api_keys::RecentKeys,
+    /// What the database said of how rare values are.
+    pub hints: segments::Hints,
+    /// What attributes are declared.
+    pub declared: attributes::LatelyDeclared,
+}
+
+impl Default for Remembered {
+    fn default() -> Self {
+        Self {
+            keys: api_keys::no_keys_yet(),
+            hints: segments::no_hints_yet(),
+            declared: attributes::nothing_declared_yet(),
+        }
+    }
+}
+
 /// Everything a use case needs. Cheap to clone; holds no logic.
 #[derive(Clone)]
 pub struct Engine {
@@ -96,10 +117,8 @@ pub struct Engine {
     pub slots: delivery::Slots,
     /// What this process knows of the circuit breakers.
     pub breakers: breakers::Breakers,
-    /// Keys of the API that this process read a moment ago.
-    pub recent_keys: api_keys::RecentKeys,
-    /// What the database lately said of how rare values are.
-    pub hints: segments::Hints,
+    /// What this process read a moment ago.
+    pub remembered: Remembered,
     /// Posts to the endpoints of outgoing webhooks.
     pub poster: webhooks::Poster,
     /// Hints to open pages.

@@ -2,7 +2,7 @@
 
 mod export;
 mod history;
-mod rows;
+pub(crate) mod rows;
 mod search;
 
 pub use export::export;
@@ -51,8 +51,16 @@ pub async fn get(engine: &Engine, actor: &Actor, key: MessageKey) -> Result<Mess
         (!whole.sid.is_nil()).then(|| Sid::from_parts(whole.sid, whole.flags & flags::MM_SID != 0).to_string());
     let conflict = whole.flags & flags::CONFLICT != 0;
     let duplicate = whole.flags & flags::DUPLICATE != 0;
-    let row = rows::views(conn, vec![whole.record]).await?.pop().ok_or(Error::NotFound { what: "message" })?;
-    Ok(MessageDetail { row, provider_sid, text, conflict, duplicate, history, decisions, exchanges })
+    Ok(MessageDetail {
+        row: whole.record.view()?,
+        provider_sid,
+        text,
+        conflict,
+        duplicate,
+        history,
+        decisions,
+        exchanges,
+    })
 }
 
 /// One message as lists show it.
@@ -60,8 +68,7 @@ pub async fn get(engine: &Engine, actor: &Actor, key: MessageKey) -> Result<Mess
 /// # Errors
 /// [`Error::Unavailable`].
 pub(crate) async fn row<C: ConnectionTrait>(conn: &C, key: MessageKey) -> Result<Option<MessageRow>> {
-    let whole = rows::load(conn, key).await?;
-    Ok(rows::views(conn, whole.into_iter().map(|whole| whole.record).collect()).await?.pop())
+    rows::load(conn, key).await?.map(|whole| whole.record.view()).transpose()
 }
 
 /// The text of the newest request to send.

@@ -7,7 +7,8 @@ mod vocabulary;
 
 pub use estimate::estimate;
 pub(crate) use estimate::people;
-pub use rare::{Hints, no_hints_yet};
+pub use rare::Hints;
+pub(crate) use rare::no_hints_yet;
 pub use vocabulary::vocabulary;
 
 use crate::{
@@ -276,9 +277,26 @@ pub fn parse(text: &str, field: &str) -> Result<Filter> {
 /// As [`parse`], also for a topic that does not exist.
 pub(crate) async fn checked<C: ConnectionTrait>(conn: &C, text: &str, field: &str) -> Result<Checked> {
     let filter = parse(text, field)?;
-    let schema = schema(conn, &filter).await?;
-    let filter = filter::check(&filter, &schema).map_err(|error| invalid(field, text, &error))?;
-    Ok(Checked { filter, declared: schema.attributes })
+    let declared = declared(conn, &filter).await?;
+    Checked::of(conn, text, field, &filter, declared).await
+}
+
+/// The same for a page of a list, which may go by what was declared within the last second.
+///
+/// # Errors
+/// As [`checked`].
+pub(crate) async fn checked_lately<C: ConnectionTrait>(
+    engine: &Engine,
+    conn: &C,
+    text: &str,
+    field: &str,
+) -> Result<Checked> {
+    let filter = parse(text, field)?;
+    let declared = match filter.names_attributes() {
+        true => attributes::lately_declared(engine, conn).await?,
+        false => BTreeMap::new(),
+    };
+    Checked::of(conn, text, field, &filter, declared).await
 }
 
 /// A filter that fits what is declared, and the declared attributes, if it is about any.
@@ -289,6 +307,18 @@ pub(crate) struct Checked {
 }
 
 impl Checked {
+    async fn of<C: ConnectionTrait>(
+        conn: &C,
+        text: &str,
+        field: &str,
+        filter: &Filter,
+        declared: BTreeMap<String, AttributeKind>,
+    ) -> Result<Self> {
+        let schema = schema(conn, filter, declared).await?;
+        let filter = filter::check(filter, &schema).map_err(|error| invalid(field, text, &error))?;
+        Ok(Self { filter, declared: schema.attributes })
+    }
+
     /// A filter that was checked before.
     ///
     /// # Errors
@@ -303,18 +333,23 @@ impl Checked {
 /// # Errors
 /// [`Error::Invalid`] on `field`, as [`checked`]; no place is named, as nobody typed this text.
 pub(crate) async fn fitted<C: ConnectionTrait>(conn: &C, filter: &Filter, field: &str) -> Result<Filter> {
-    filter::check(filter, &schema(conn, filter).await?).map_err(|error| Error::invalid(field, error.message))
+    let declared = declared(conn, filter).await?;
+    filter::check(filter, &schema(conn, filter, declared).await?).map_err(|error| Error::invalid(field, error.message))
 }
 
 /// What is declared now, as far as the filter asks for it. Attributes that are not are allowed: an import may bring them
 /// before anybody declares them.
-async fn schema<C: ConnectionTrait>(conn: &C, filter: &Filter) -> Result<Schema> {
+async fn schema<C: ConnectionTrait>(
+    conn: &C,
+    filter: &Filter,
+    attributes: BTreeMap<String, AttributeKind>,
+) -> Result<Schema> {
     let topics: Vec<TopicName> = match filter.names_topics() {
         true => db::all(conn, "SELECT key, name FROM topics", Vec::new()).await?,
         false => Vec::new(),
     };
     let topics = topics.into_iter().map(|row| (row.key, row.name)).collect();
-    Ok(Schema { topics: Some(topics), attributes: declared(conn, filter).await?, open: true })
+    Ok(Schema { topics: Some(topics), attributes, open: true })
 }
 
 /// The declared attributes, if the filter is about any.

@@ -5,6 +5,7 @@ use crate::{
     actor::{Actor, authorize},
     audit::{self, Act},
     cells,
+    clock::FAR,
     db::{self, Kind, Rows},
     settings, values,
 };
@@ -49,9 +50,6 @@ pub async fn list(engine: &Engine, actor: &Actor, page: &PageRequest) -> Result<
     let rows = page.rows.into_iter().map(Listed::entry).collect::<Result<_>>()?;
     Ok(Page { rows, next: page.next })
 }
-
-/// Later than any entry, and as long a text as one: SQLite compares instants as texts.
-const FAR: DateTime<Utc> = DateTime::from_timestamp(253_370_764_800, 0).expect("the year 9999");
 
 fn place(cursor: &str) -> Option<(DateTime<Utc>, String)> {
     let (at, hash) = cursor.split_once('_')?;

@@ -21,7 +21,7 @@ pub mod sqlite;
 pub use builders::{CampaignBuilder, UserBuilder};
 
 use crate::{
-    Actor, Clock, Db, Doorbell, Engine, Limits, Queue,
+    Actor, Clock, Db, Doorbell, Engine, Limits, Queue, Remembered,
     actor::{Client, Identity},
     db::{self, Location, Pools},
     delivery::Slots,
@@ -155,8 +155,7 @@ impl TestEnv {
             rates: Arc::new(LocalLimiter::default()),
             slots: Slots::new(limits.in_flight),
             breakers: Default::default(),
-            recent_keys: crate::api_keys::no_keys_yet(),
-            hints: crate::segments::no_hints_yet(),
+            remembered: Remembered::default(),
             poster: webhooks::Poster::new(&["127.0.0.1".to_owned()]),
             live: Live::default(),
             clock,

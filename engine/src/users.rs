@@ -9,15 +9,17 @@ mod list;
 mod list_export;
 mod merge;
 mod stored;
+mod timeline;
 mod upsert;
 
-pub use detail::get;
+pub use detail::{get, ledger};
 pub use dossier::export;
 pub use erase::{After, remove};
 pub use list::{list, list_sorted, list_stored};
 pub use list_export::export_list;
 pub use merge::merge;
 pub use stored::StoredUser;
+pub use timeline::timeline;
 pub use upsert::upsert;
 
 use crate::{

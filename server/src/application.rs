@@ -13,7 +13,7 @@ use crate::{
 use anyhow::{Context as _, Result, bail};
 use axum::Router;
 use engine::{
-    Actor, Clock, Db, Engine, Queue, api_keys,
+    Actor, Clock, Db, Engine, Queue, Remembered, api_keys,
     db::{Location, Pools},
     delivery::Slots,
     feed,
@@ -25,7 +25,7 @@ use engine::{
     },
     rate_limit::{LocalLimiter, Rates, redis::RedisLimiter},
     receipts::Ingest,
-    segments, senders,
+    senders,
     spool::{self, Spool},
     twilio::{
         Secret,
@@ -124,9 +124,8 @@ impl Application {
         let slots = Slots::new(limits.in_flight);
         let poster = Poster::new(&config.settings.webhook_hosts);
         let breakers = Default::default();
-        let (recent_keys, hints) = (api_keys::no_keys_yet(), segments::no_hints_yet());
-        let engine =
-            Engine { db, queue, provider, rates, slots, breakers, recent_keys, hints, poster, live, clock, limits };
+        let remembered = Remembered::default();
+        let engine = Engine { db, queue, provider, rates, slots, breakers, remembered, poster, live, clock, limits };
         feed::rebase(&engine).await.context("the event stream could not be looked at")?;
         for (channel, address, rate) in &config.senders {
             let ensured = senders::ensure(&engine, &Actor::system(), *channel, address, address, *rate).await;

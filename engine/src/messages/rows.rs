@@ -17,7 +17,7 @@ use domain::{
 };
 use sea_orm::{ConnectionTrait, FromQueryResult};
 use serde_json::Value;
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::LazyLock};
 use uuid::Uuid;
 
 /// A message's row as lists show it, with the names of what it points to.
@@ -34,11 +34,22 @@ pub struct Record {
     pub channel: Option<String>,
     pub user_name: Option<String>,
     pub phone: Option<String>,
+    /// The newest decision of the gates, as `gate fact`, where it can be why the message stands where it does: one that held a
+    /// message back explains nothing once it was sent.
+    pub decision: Option<String>,
 }
 
-/// The columns of [`Record`], and where they come from besides `messages m`.
-const COLUMNS: &str = "m.campaign_id, m.seq, m.user_id, m.state, m.attempt, m.error_code, m.updated_at,
-        c.name AS campaign_name, COALESCE(s.channel, t.channel) AS channel, u.name AS user_name, u.phone";
+/// The columns of [`Record`]. The newest decision is one step down the primary key of `decisions`.
+static COLUMNS: LazyLock<String> = LazyLock::new(|| {
+    let explained = [State::Pending, State::Skipped, State::Expired].map(|state| state.rank().to_string()).join(", ");
+    format!(
+        "m.campaign_id, m.seq, m.user_id, m.state, m.attempt, m.error_code, m.updated_at,
+         c.name AS campaign_name, COALESCE(s.channel, t.channel) AS channel, u.name AS user_name, u.phone,
+         CASE WHEN m.state IN ({explained}) THEN
+            (SELECT d.gate || ' ' || d.fact FROM decisions d WHERE d.campaign_id = m.campaign_id AND d.seq = m.seq
+             ORDER BY d.id DESC LIMIT 1) END AS decision"
+    )
+});
 
 /// The same with what only its own page needs.
 #[derive(Debug, Clone, FromQueryResult)]
@@ -53,7 +64,7 @@ pub struct Whole {
     pub attributes: Option<Value>,
 }
 
-const COLUMNS_OF_WHOLE: &str = "m.flags, m.sid, c.template_id, COALESCE(c.template_version, t.version) AS template_version, u.locale, u.attributes";
+const COLUMNS_OF_WHOLE: &str = ", m.flags, m.sid, c.template_id, COALESCE(c.template_version, t.version) AS template_version, u.locale, u.attributes";
 const JOINS: &str = "JOIN campaigns c ON c.id = m.campaign_id LEFT JOIN senders s ON s.id = c.sender_id
     LEFT JOIN templates t ON t.id = c.template_id LEFT JOIN users u ON u.id = m.user_id";
 
@@ -67,12 +78,8 @@ impl Record {
             .ok_or_else(|| Error::internal(format!("message {} has the unknown state {}", self.key(), self.state)))
     }
 
-    /// Whether a gate can be why it stands where it does: one that held a message back explains nothing once it was sent.
-    fn is_explained(&self) -> bool {
-        matches!(State::from_rank(self.state), Some(State::Pending | State::Skipped | State::Expired))
-    }
-
-    fn view(self, decided: Option<&Decided>) -> Result<MessageRow> {
+    /// The row as the list shows it.
+    pub fn view(self) -> Result<MessageRow> {
         let state = self.state()?;
         Ok(MessageRow {
             key: self.key(),
@@ -85,7 +92,7 @@ impl Record {
             state,
             error_code: (self.error_code != 0).then_some(self.error_code),
             error_text: (self.error_code != 0).then(|| codes::text(self.error_code).to_owned()),
-            reason: decided.map(Decided::words).transpose()?,
+            reason: self.decision.as_deref().map(in_words).transpose()?,
             attempts: self.attempt,
             updated_at: self.updated_at,
         })
@@ -105,10 +112,21 @@ impl Whole {
     }
 }
 
+/// A decision in words, "Quiet hours: …", from `gate fact`.
+fn in_words(decision: &str) -> Result<String> {
+    let (gate, fact) = decision.split_once(' ').unwrap_or((decision, ""));
+    let label = gate.parse::<Gate>()?.label();
+    Ok(if fact.is_empty() { label.to_owned() } else { format!("{label}: {fact}") })
+}
+
+/// What reads [`Record`]s of `messages m`, with more columns (each with a comma before it); what follows says which.
+pub fn select(more: &str) -> String {
+    format!("SELECT {}{more} FROM messages m {JOINS}", *COLUMNS)
+}
+
 /// Reads one message.
 pub async fn load<C: ConnectionTrait>(conn: &C, key: MessageKey) -> Result<Option<Whole>> {
-    let sql =
-        format!("SELECT {COLUMNS}, {COLUMNS_OF_WHOLE} FROM messages m {JOINS} WHERE m.campaign_id = $1 AND m.seq = $2");
+    let sql = format!("{} WHERE m.campaign_id = $1 AND m.seq = $2", select(COLUMNS_OF_WHOLE));
     db::one(conn, &sql, values![key.campaign.0, key.seq]).await
 }
 
@@ -116,56 +134,13 @@ pub async fn load<C: ConnectionTrait>(conn: &C, key: MessageKey) -> Result<Optio
 pub async fn load_all<C: ConnectionTrait>(conn: &C, keys: &[MessageKey]) -> Result<Vec<Record>> {
     let found: Vec<Record> = db::of_rows(conn, Rows::keys(keys), values![], |table| {
         format!(
-            "SELECT {COLUMNS} FROM {table} JOIN messages m ON m.campaign_id = r.campaign_id AND m.seq = r.seq {JOINS}"
+            "SELECT {} FROM {table} JOIN messages m ON m.campaign_id = r.campaign_id AND m.seq = r.seq {JOINS}",
+            *COLUMNS
         )
     })
     .await?;
     let mut by_key: HashMap<MessageKey, Record> = found.into_iter().map(|record| (record.key(), record)).collect();
     Ok(keys.iter().filter_map(|key| by_key.remove(key)).collect())
-}
-
-/// The rows as the list shows them.
-pub async fn views<C: ConnectionTrait>(conn: &C, records: Vec<Record>) -> Result<Vec<MessageRow>> {
-    let keys: Vec<MessageKey> = records.iter().filter(|record| record.is_explained()).map(Record::key).collect();
-    let decided = last_decisions(conn, &keys).await?;
-    records
-        .into_iter()
-        .map(|record| {
-            let decided = decided.get(&record.key());
-            record.view(decided)
-        })
-        .collect()
-}
-
-#[derive(Debug, FromQueryResult)]
-struct Decided {
-    campaign_id: Uuid,
-    seq: i64,
-    gate: String,
-    fact: String,
-}
-
-impl Decided {
-    /// The gate and its fact: "Quiet hours: …".
-    fn words(&self) -> Result<String> {
-        let gate: Gate = self.gate.parse()?;
-        Ok(if self.fact.is_empty() { gate.label().to_owned() } else { format!("{}: {}", gate.label(), self.fact) })
-    }
-}
-
-/// The newest decision on each of these messages; each is one step down the primary key of `decisions`.
-async fn last_decisions<C: ConnectionTrait>(conn: &C, keys: &[MessageKey]) -> Result<HashMap<MessageKey, Decided>> {
-    let found: Vec<Decided> = db::of_rows(conn, Rows::keys(keys), values![], |table| {
-        format!(
-            "SELECT d.campaign_id, d.seq, d.gate, d.fact FROM {table}
-             JOIN decisions d ON d.campaign_id = r.campaign_id AND d.seq = r.seq AND d.id =
-                (SELECT l.id FROM decisions l WHERE l.campaign_id = r.campaign_id AND l.seq = r.seq
-                 ORDER BY l.id DESC LIMIT 1)"
-        )
-    })
-    .await?;
-    let key = |row: &Decided| MessageKey { campaign: CampaignId(row.campaign_id), seq: row.seq };
-    Ok(found.into_iter().map(|row| (key(&row), row)).collect())
 }
 
 #[derive(FromQueryResult)]

@@ -6,7 +6,7 @@
 //! can hold what is asked for. One page looks at no more than [`LOOKED_AT_MAX`] rows: a page may hold fewer rows than asked
 //! for, even none, and still name a next one.
 
-use super::rows;
+use super::rows::{self, Record};
 use crate::{
     Engine, Error, Result,
     actor::{Actor, authorize},
@@ -49,8 +49,8 @@ pub async fn list(
         Some(user) => of_user(conn, query, user, place, limit).await?,
         None => Search { conn, query, limit, found: Vec::new(), left: LOOKED_AT_MAX }.run(place).await?,
     };
-    let records = rows::load_all(conn, &found.keys).await?;
-    Ok(Page { rows: rows::views(conn, records).await?, next: found.next.map(|place| place.to_string()) })
+    let rows = found.records.into_iter().map(Record::view).collect::<Result<_>>()?;
+    Ok(Page { rows, next: found.next.map(|place| place.to_string()) })
 }
 
 /// A place in the list: what lies before it was seen. `at` is a seq, or of one person's messages the nth.
@@ -83,14 +83,14 @@ impl FromStr for Place {
 
 /// What a page holds, and where the next begins.
 struct Found {
-    keys: Vec<MessageKey>,
+    records: Vec<Record>,
     next: Option<Place>,
 }
 
 #[derive(FromQueryResult)]
 struct PersonRow {
-    campaign_id: Uuid,
-    seq: i64,
+    #[sea_orm(nested)]
+    record: Record,
     nth: i64,
 }
 
@@ -102,13 +102,11 @@ async fn of_user<C: ConnectionTrait>(
     place: Place,
     limit: usize,
 ) -> Result<Found> {
-    let mut sql = "SELECT campaign_id, seq, nth FROM messages m
-         WHERE user_id = $1 AND (campaign_id, nth) < ($2, $3)"
-        .to_owned();
+    let mut sql = format!("{} WHERE m.user_id = $1 AND (m.campaign_id, m.nth) < ($2, $3)", rows::select(", m.nth"));
     let mut values = values![user.0, place.campaign, place.at];
     if let Some(campaign) = query.campaign {
         values.push(campaign.0.into());
-        sql += &format!(" AND campaign_id = ${}", values.len());
+        sql += &format!(" AND m.campaign_id = ${}", values.len());
     }
     narrow(query, &mut sql, &mut values);
     if let Some(gate) = query.gate {
@@ -120,13 +118,12 @@ async fn of_user<C: ConnectionTrait>(
         );
     }
     values.push((limit as i64 + 1).into());
-    sql += &format!(" ORDER BY campaign_id DESC, nth DESC LIMIT ${}", values.len());
+    sql += &format!(" ORDER BY m.campaign_id DESC, m.nth DESC LIMIT ${}", values.len());
     let mut rows: Vec<PersonRow> = db::all(conn, &sql, values).await?;
     let more = rows.len() > limit;
     rows.truncate(limit);
-    let next = rows.last().filter(|_| more).map(|row| Place { campaign: row.campaign_id, at: row.nth });
-    let key = |row: &PersonRow| MessageKey { campaign: CampaignId(row.campaign_id), seq: row.seq };
-    Ok(Found { keys: rows.iter().map(key).collect(), next })
+    let next = rows.last().filter(|_| more).map(|row| Place { campaign: row.record.campaign_id, at: row.nth });
+    Ok(Found { records: rows.into_iter().map(|row| row.record).collect(), next })
 }
 
 /// Adds what is asked of the message `m` itself.
@@ -154,14 +151,14 @@ struct CampaignRow {
     id: Uuid,
 }
 
-/// A row that a window looked at.
 #[derive(FromQueryResult)]
 struct SeqRow {
     seq: i64,
 }
 
+/// What one statement looks at: seqs from `least` on.
 #[derive(Clone, Copy, FromQueryResult)]
-struct WindowRow {
+struct Window {
     least: Option<i64>,
     count: i64,
 }
@@ -171,7 +168,7 @@ struct Search<'s, C> {
     conn: &'s C,
     query: &'s MessageQuery,
     limit: usize,
-    found: Vec<MessageKey>,
+    found: Vec<Record>,
     /// How many rows may still be looked at.
     left: i64,
 }
@@ -185,13 +182,13 @@ impl<C: ConnectionTrait> Search<'_, C> {
                 let below = if campaign == place.campaign { place.at } else { i64::MAX };
                 place = Place { campaign, at: below };
                 if let Some(at) = self.campaign(campaign, below).await? {
-                    return Ok(Found { keys: self.found, next: Some(Place { campaign, at }) });
+                    return Ok(Found { records: self.found, next: Some(Place { campaign, at }) });
                 }
                 // Through with this one: the next begins below it.
                 place.at = i64::MIN;
             }
             if is_last {
-                return Ok(Found { keys: self.found, next: None });
+                return Ok(Found { records: self.found, next: None });
             }
         }
     }
@@ -248,17 +245,16 @@ impl<C: ConnectionTrait> Search<'_, C> {
                 false => Some(self.window(campaign, below).await?),
             };
             let least = match window {
-                Some(WindowRow { least: None, .. }) => return Ok(None),
-                Some(WindowRow { least: Some(least), .. }) => least,
+                Some(Window { least: None, .. }) => return Ok(None),
+                Some(Window { least: Some(least), .. }) => least,
                 None => i64::MIN,
             };
-            let mut seqs = self.matching(campaign, below, least, wanted + 1).await?;
-            self.left -= window.map_or(seqs.len() as i64, |window| window.count);
-            let more = seqs.len() as i64 > wanted;
-            seqs.truncate(wanted as usize);
-            let last = seqs.last().copied();
-            let key = |seq| MessageKey { campaign: CampaignId(campaign), seq };
-            self.found.extend(seqs.into_iter().map(key));
+            let mut records = self.matching(campaign, below, least, wanted + 1).await?;
+            self.left -= window.map_or(records.len() as i64, |window| window.count);
+            let more = records.len() as i64 > wanted;
+            records.truncate(wanted as usize);
+            let last = records.last().map(|record| record.seq);
+            self.found.extend(records);
             if more {
                 // With no room at all, the page ended before this campaign.
                 return Ok(Some(last.unwrap_or(below)));
@@ -280,38 +276,48 @@ impl<C: ConnectionTrait> Search<'_, C> {
     }
 
     /// The rows that the next statement looks at: how many, and the lowest seq among them.
-    async fn window(&self, campaign: Uuid, below: i64) -> Result<WindowRow> {
-        let (inner, values) = match self.query.gate {
-            None => (
-                "SELECT seq FROM messages WHERE campaign_id = $1 AND seq < $2 ORDER BY seq DESC LIMIT $3",
-                values![campaign, below, WINDOW_ROWS],
-            ),
-            Some(gate) => (
-                "SELECT seq FROM decisions WHERE campaign_id = $1 AND seq < $2 AND gate = $4 ORDER BY seq DESC LIMIT $3",
-                values![campaign, below, WINDOW_ROWS, gate.as_str()],
-            ),
+    async fn window(&self, campaign: Uuid, below: i64) -> Result<Window> {
+        let Some(gate) = self.query.gate else {
+            // Seqs are dense: they count an audience from 1. So a window needs no look at its rows, only the first one its top.
+            let below = match below {
+                i64::MAX => self.top(campaign).await? + 1,
+                below => below,
+            };
+            let count = WINDOW_ROWS.min(below - 1).max(0);
+            return Ok(Window { least: (count > 0).then(|| below - count), count });
         };
-        let sql = format!("SELECT MIN(seq) AS least, COUNT(*) AS count FROM ({inner}) AS looked_at");
-        Ok(db::one(self.conn, &sql, values).await?.unwrap_or(WindowRow { least: None, count: 0 }))
+        let sql = "SELECT MIN(seq) AS least, COUNT(*) AS count FROM (SELECT seq FROM decisions
+                WHERE campaign_id = $1 AND seq < $2 AND gate = $4 ORDER BY seq DESC LIMIT $3) AS looked_at";
+        let values = values![campaign, below, WINDOW_ROWS, gate.as_str()];
+        Ok(db::one(self.conn, sql, values).await?.unwrap_or(Window { least: None, count: 0 }))
     }
 
-    /// The seqs between these two that match, highest first.
-    async fn matching(&self, campaign: Uuid, below: i64, least: i64, limit: i64) -> Result<Vec<i64>> {
+    /// The highest seq of a campaign; 0 without messages.
+    async fn top(&self, campaign: Uuid) -> Result<i64> {
+        let sql = "SELECT seq AS value FROM messages WHERE campaign_id = $1 ORDER BY seq DESC LIMIT 1";
+        Ok(db::scalar(self.conn, sql, values![campaign]).await?.unwrap_or(0))
+    }
+
+    /// The messages between these two seqs that match, highest first.
+    async fn matching(&self, campaign: Uuid, below: i64, least: i64, limit: i64) -> Result<Vec<Record>> {
         let mut values = values![campaign, below, least, limit];
-        let mut sql = match self.query.gate {
-            None => "SELECT m.seq FROM messages m WHERE m.campaign_id = $1 AND m.seq < $2 AND m.seq >= $3".to_owned(),
-            Some(gate) => {
-                values.push(gate.as_str().into());
-                // A gate may have held one message back many times.
-                "SELECT DISTINCT m.seq FROM decisions d JOIN messages m ON m.campaign_id = d.campaign_id AND m.seq = d.seq
-                 WHERE d.campaign_id = $1 AND d.seq < $2 AND d.seq >= $3 AND d.gate = $5"
-                    .to_owned()
-            }
+        let between = "m.campaign_id = $1 AND m.seq < $2 AND m.seq >= $3";
+        let Some(gate) = self.query.gate else {
+            let mut sql = format!("{} WHERE {between}", rows::select(""));
+            narrow(self.query, &mut sql, &mut values);
+            return db::all(self.conn, &format!("{sql} ORDER BY m.seq DESC LIMIT $4"), values).await;
         };
+        values.push(gate.as_str().into());
+        // By the gate's decisions, of which a message may have had many.
+        let mut sql = format!(
+            "SELECT DISTINCT m.seq FROM decisions d JOIN messages m ON m.campaign_id = d.campaign_id AND m.seq = d.seq
+             WHERE {between} AND d.campaign_id = $1 AND d.seq < $2 AND d.seq >= $3 AND d.gate = $5"
+        );
         narrow(self.query, &mut sql, &mut values);
-        sql += " ORDER BY m.seq DESC LIMIT $4";
-        let rows: Vec<SeqRow> = db::all(self.conn, &sql, values).await?;
-        Ok(rows.into_iter().map(|row| row.seq).collect())
+        let found: Vec<SeqRow> = db::all(self.conn, &format!("{sql} ORDER BY m.seq DESC LIMIT $4"), values).await?;
+        let keys: Vec<_> =
+            found.iter().map(|row| MessageKey { campaign: CampaignId(campaign), seq: row.seq }).collect();
+        rows::load_all(self.conn, &keys).await
     }
 }
 

@@ -10,6 +10,7 @@ use crate::{
     actor::authorize,
     audit::{self, Act},
     cells,
+    clock::FAR,
     db::{self, Kind, Rows, Tx},
     provider::ProviderMessage,
     receipts::{self, Receipt},
@@ -22,6 +23,7 @@ use domain::{
     ids::{CampaignId, MessageKey},
     message::{Event, State, transition},
     operator::Operation,
+    page::{Page, PageRequest},
     reconciliation::{Charged, DAYS_MAX, Reconciliation, micros},
 };
 use sea_orm::{ConnectionTrait, FromQueryResult};
@@ -38,8 +40,6 @@ const FIRST_HOUR: u32 = 3;
 const LOOKS: [(u64, i32); 2] = [(1, 1), (3, 2)];
 /// How many reports one transaction takes.
 const REPORTS: usize = 200;
-/// How many days are listed.
-const LISTED_DAYS: i64 = 31;
 
 #[derive(FromQueryResult)]
 struct Row {
@@ -75,15 +75,19 @@ impl Row {
 
 const COLUMNS: &str = "day, looks, started_at, finished_at, next, pages, listed, healed, priced, strange";
 
-/// The days that were compared, newest first.
+/// One page of the days that were compared, newest first.
 ///
 /// # Errors
-/// [`Error::Forbidden`].
-pub async fn list(engine: &Engine, actor: &Actor) -> Result<Vec<Reconciliation>> {
+/// [`Error::Invalid`] for a cursor that is none, [`Error::Forbidden`].
+pub async fn list(engine: &Engine, actor: &Actor, page: &PageRequest) -> Result<Page<Reconciliation>> {
     authorize(Operation::CampaignRead, actor)?;
-    let sql = format!("SELECT {COLUMNS} FROM reconciliations ORDER BY day DESC LIMIT $1");
-    let rows: Vec<Row> = db::all(engine.db.read(), &sql, values![LISTED_DAYS]).await?;
-    rows.iter().map(Row::shown).collect()
+    let before = page.after.as_deref().map(str::parse::<NaiveDate>).transpose();
+    let before = before.map_err(|_| Error::invalid("after", "this is not a cursor"))?;
+    let before = before.unwrap_or_else(|| FAR.date_naive()).to_string();
+    let sql = format!("SELECT {COLUMNS} FROM reconciliations WHERE day < $1 ORDER BY day DESC LIMIT $2");
+    let rows: Vec<Row> = db::all(engine.db.read(), &sql, values![before, i64::from(page.limit()) + 1]).await?;
+    let rows = rows.iter().map(Row::shown).collect::<Result<Vec<_>>>()?;
+    Ok(Page::cut(rows, page.limit(), |one| one.day.to_string()))
 }
 
 /// Has a day compared anew.

@@ -47,11 +47,11 @@ pub(super) async fn condition<C: ConnectionTrait>(
         return Ok(None);
     }
     let now = engine.clock.now();
-    let all = match engine.hints.get("", now) {
+    let all = match engine.remembered.hints.get("", now) {
         Some(all) => all,
         None => {
             let all = people(conn).await?.unwrap_or(0.0);
-            engine.hints.put(String::new(), all, now);
+            engine.remembered.hints.put(String::new(), all, now);
             all
         }
     };
@@ -94,7 +94,7 @@ fn together(wanted: &[(&str, &str)], checked: &Checked) -> serde_json::Value {
 pub type Hints = Recent<String, f64>;
 
 /// No hints yet.
-pub fn no_hints_yet() -> Hints {
+pub(crate) fn no_hints_yet() -> Hints {
     Recent::new(HINT_KEPT, HINTS_MAX)
 }
 
@@ -133,7 +133,7 @@ fn wanted_by(condition: &Condition) -> Option<(&str, &str)> {
 /// How many people the database expects to have one of these.
 async fn expected_rows<C: ConnectionTrait>(engine: &Engine, conn: &C, values: &[serde_json::Value]) -> Result<f64> {
     let (now, asked) = (engine.clock.now(), json!(values).to_string());
-    if let Some(expected) = engine.hints.get(&asked, now) {
+    if let Some(expected) = engine.remembered.hints.get(&asked, now) {
         return Ok(expected);
     }
     let sql = format!("EXPLAIN (FORMAT JSON) SELECT 1 FROM users u WHERE {}", holds(1, values.len()));
@@ -143,6 +143,6 @@ async fn expected_rows<C: ConnectionTrait>(engine: &Engine, conn: &C, values: &[
     let plan: Option<serde_json::Value> = plan.map(|row| row.try_get_by_index(0)).transpose()?;
     let rows = plan.as_ref().and_then(|plan| plan.pointer("/0/Plan/Plan Rows")).and_then(serde_json::Value::as_f64);
     let expected = rows.unwrap_or(f64::INFINITY);
-    engine.hints.put(asked, expected, now);
+    engine.remembered.hints.put(asked, expected, now);
     Ok(expected)
 }

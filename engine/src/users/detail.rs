@@ -1,25 +1,26 @@
 //! One person with everything that is known.
 
-use super::load;
+use super::{load, timeline};
 use crate::{
-    Engine, Result,
+    Engine, Error, Result,
     actor::{Actor, authorize},
-    attributes, db, subscriptions, suppressions, twilio, values,
+    attributes,
+    clock::FAR,
+    db,
+    messages::rows::{self, Record},
+    subscriptions, suppressions, values,
 };
 use chrono::{DateTime, Utc};
 use domain::{
-    compliance::Gate,
-    consent::{ConsentEvent, ConsentSource},
-    ids::{CampaignId, ConsentEventId, MessageKey, TopicId, UserId},
-    message::{MessageRow, State},
+    consent::ConsentEvent,
+    ids::{ConsentEventId, TopicId, UserId},
+    message::MessageRow,
     operator::Operation,
-    phone::Channel,
-    topic::SubscriptionView,
-    user::{TimelineEntry, TimelineKind, User, UserDetail},
+    page::{Page, PageRequest},
+    user::{User, UserDetail},
     zone::{Zone, zones_of},
 };
 use sea_orm::{ConnectionTrait, FromQueryResult};
-use std::collections::HashMap;
 use uuid::Uuid;
 
 /// How many messages a page of a person shows.
@@ -27,14 +28,12 @@ const MESSAGES_ROWS: i64 = 50;
 /// How many entries of the ledger it shows.
 const LEDGER_ROWS: i64 = 200;
 /// How many things its timeline shows.
-const TIMELINE_ROWS: usize = 100;
-/// How much of a text a timeline shows, in characters.
-const EXCERPT_CHARS: usize = 160;
+const TIMELINE_ROWS: u32 = 100;
 
 /// A person, with consent, subscriptions, messages and timeline.
 ///
 /// # Errors
-/// [`crate::Error::NotFound`], [`crate::Error::Forbidden`].
+/// [`Error::NotFound`], [`Error::Forbidden`].
 pub async fn get(engine: &Engine, actor: &Actor, id: UserId) -> Result<UserDetail> {
     authorize(Operation::UserRead, actor)?;
     let conn = engine.db.read();
@@ -45,9 +44,9 @@ pub async fn get(engine: &Engine, actor: &Actor, id: UserId) -> Result<UserDetai
     };
     let subscriptions = subscriptions::of_user(conn, id).await?;
     let suppressed = suppressions::of_user(conn, &user).await?;
-    let ledger = ledger(conn, id).await?;
-    let messages = messages(conn, &user).await?;
-    let timeline = timeline(conn, &user, &subscriptions, &ledger, &messages).await?;
+    let ledger = ledger_before(conn, id, None, LEDGER_ROWS).await?;
+    let messages = messages(conn, &user, FAR, MESSAGES_ROWS).await?;
+    let timeline = timeline::of(conn, &user, &PageRequest { after: None, limit: TIMELINE_ROWS }).await?.rows;
     let declared = attributes::list(engine, actor).await?;
     Ok(UserDetail { user, possible_zones, suppressed, subscriptions, declared, ledger, messages, timeline })
 }
@@ -64,242 +63,83 @@ struct Event {
     at: DateTime<Utc>,
 }
 
-async fn ledger<C: ConnectionTrait>(conn: &C, id: UserId) -> Result<Vec<ConsentEvent>> {
-    let rows: Vec<Event> = db::all(
-        conn,
-        "SELECT id, channel, topic_id, kind, source, sender, evidence, at FROM consent_events
-         WHERE user_id IN (SELECT u.id FROM users u WHERE u.id = $1 OR u.merged_into = $1) ORDER BY id DESC LIMIT $2",
-        values![id.0, LEDGER_ROWS],
-    )
-    .await?;
-    rows.into_iter()
-        .map(|row| {
-            Ok(ConsentEvent {
-                id: ConsentEventId(row.id),
-                user_id: id,
-                channel: row.channel.parse()?,
-                topic_id: row.topic_id.map(TopicId),
-                kind: row.kind.parse()?,
-                source: row.source.parse()?,
-                sender: row.sender,
-                evidence: row.evidence,
-                at: row.at,
-            })
+impl Event {
+    fn of(self, id: UserId) -> Result<ConsentEvent> {
+        Ok(ConsentEvent {
+            id: ConsentEventId(self.id),
+            user_id: id,
+            channel: self.channel.parse()?,
+            topic_id: self.topic_id.map(TopicId),
+            kind: self.kind.parse()?,
+            source: self.source.parse()?,
+            sender: self.sender,
+            evidence: self.evidence,
+            at: self.at,
         })
-        .collect()
-}
-
-#[derive(FromQueryResult)]
-struct Message {
-    campaign_id: Uuid,
-    seq: i64,
-    campaign_name: String,
-    channel: String,
-    state: i16,
-    error_code: i32,
-    attempt: i16,
-    decision: Option<String>,
-    updated_at: DateTime<Utc>,
-}
-
-async fn messages<C: ConnectionTrait>(conn: &C, user: &User) -> Result<Vec<MessageRow>> {
-    // The key of a decision ends in its id, so the latest is the last of a range of the primary key.
-    let rows: Vec<Message> = db::all(
-        conn,
-        "SELECT m.campaign_id, m.seq, g.name AS campaign_name, coalesce(s.channel, t.channel, 'sms') AS channel,
-                m.state, m.error_code, m.attempt, m.updated_at,
-                (SELECT d.gate || ' ' || d.fact FROM decisions d WHERE d.campaign_id = m.campaign_id AND d.seq = m.seq
-                 ORDER BY d.id DESC LIMIT 1) AS decision
-         FROM messages m JOIN campaigns g ON g.id = m.campaign_id
-         LEFT JOIN senders s ON s.id = g.sender_id LEFT JOIN templates t ON t.id = g.template_id
-         WHERE m.user_id IN (SELECT u.id FROM users u WHERE u.id = $1 OR u.merged_into = $1)
-         ORDER BY m.updated_at DESC, m.campaign_id DESC, m.seq DESC LIMIT $2",
-        values![user.id.0, MESSAGES_ROWS],
-    )
-    .await?;
-    rows.into_iter()
-        .map(|row| {
-            let state = State::from_rank(row.state)
-                .ok_or_else(|| crate::Error::internal(format!("{} is not the rank of a message's state", row.state)))?;
-            let waits = matches!(state, State::Pending | State::Skipped);
-            let error_code = Some(row.error_code).filter(|code| *code != 0);
-            Ok(MessageRow {
-                key: MessageKey { campaign: CampaignId(row.campaign_id), seq: row.seq },
-                campaign_name: row.campaign_name,
-                user_id: user.id,
-                user_name: user.name.clone(),
-                phone: user.phone.clone(),
-                channel: row.channel.parse()?,
-                state,
-                error_code,
-                error_text: error_code.map(|code| twilio::codes::text(code).to_owned()),
-                reason: row.decision.filter(|_| waits).map(|decision| reason(&decision)),
-                attempts: row.attempt,
-                updated_at: row.updated_at,
-            })
-        })
-        .collect()
-}
-
-/// A decision in words: the gate's label and the fact, from `gate fact`.
-fn reason(decision: &str) -> String {
-    match decision.split_once(' ') {
-        Some((gate, fact)) => match gate.parse::<Gate>() {
-            Ok(gate) => format!("{}: {fact}", gate.label()),
-            Err(_) => fact.to_owned(),
-        },
-        None => decision.to_owned(),
     }
 }
 
-async fn timeline<C: ConnectionTrait>(
+/// What is read of the ledger, also of those who were merged into the person `$1`.
+const LEDGER: &str = "SELECT id, channel, topic_id, kind, source, sender, evidence, at FROM consent_events
+    WHERE user_id IN (SELECT u.id FROM users u WHERE u.id = $1 OR u.merged_into = $1)";
+
+/// One page of a person's consent ledger, newest first.
+///
+/// # Errors
+/// [`Error::NotFound`], [`Error::Invalid`] for a cursor that is none, [`Error::Forbidden`].
+pub async fn ledger(engine: &Engine, actor: &Actor, id: UserId, page: &PageRequest) -> Result<Page<ConsentEvent>> {
+    authorize(Operation::UserRead, actor)?;
+    let conn = engine.db.read();
+    load(conn, id).await?;
+    let before = page.after.as_deref().map(str::parse).transpose();
+    let before = before.map_err(|_| Error::invalid("after", "this is not a cursor"))?;
+    let rows = ledger_before(conn, id, before, i64::from(page.limit()) + 1).await?;
+    Ok(Page::cut(rows, page.limit(), |event| event.id.to_string()))
+}
+
+async fn ledger_before<C: ConnectionTrait>(
+    conn: &C,
+    id: UserId,
+    before: Option<ConsentEventId>,
+    rows: i64,
+) -> Result<Vec<ConsentEvent>> {
+    let before = before.map_or(Uuid::max(), |before| before.0);
+    let sql = format!("{LEDGER} AND id < $2 ORDER BY id DESC LIMIT $3");
+    let rows: Vec<Event> = db::all(conn, &sql, values![id.0, before, rows]).await?;
+    rows.into_iter().map(|row| row.of(id)).collect()
+}
+
+/// Entries up to an instant, in the order of their time, newest first.
+pub(super) async fn ledger_until<C: ConnectionTrait>(
+    conn: &C,
+    id: UserId,
+    until: DateTime<Utc>,
+    rows: i64,
+) -> Result<Vec<ConsentEvent>> {
+    let sql = format!("{LEDGER} AND at <= $2 ORDER BY at DESC, id DESC LIMIT $3");
+    let rows: Vec<Event> = db::all(conn, &sql, values![id.0, until, rows]).await?;
+    rows.into_iter().map(|row| row.of(id)).collect()
+}
+
+/// Messages that last changed by an instant, newest first.
+pub(super) async fn messages<C: ConnectionTrait>(
     conn: &C,
     user: &User,
-    subscriptions: &[SubscriptionView],
-    ledger: &[ConsentEvent],
-    messages: &[MessageRow],
-) -> Result<Vec<TimelineEntry>> {
-    let topics: HashMap<TopicId, &str> = subscriptions.iter().map(|view| (view.topic_id, view.name.as_str())).collect();
-    let mut entries = vec![TimelineEntry {
-        at: user.created_at,
-        kind: TimelineKind::Joined,
-        title: "Became known".to_owned(),
-        detail: None,
-        link: None,
-    }];
-    entries.extend(ledger.iter().map(|event| consent_entry(event, &topics)));
-    entries.extend(messages.iter().map(|message| TimelineEntry {
-        at: message.updated_at,
-        kind: TimelineKind::Outbound,
-        title: format!("{}: {}", message.campaign_name, message.state.label()),
-        detail: message.reason.clone().or_else(|| message.error_text.clone()),
-        link: Some(format!("/messages/{}", message.key)),
-    }));
-    entries.extend(inbound(conn, user.id).await?);
-    entries.extend(edits(conn, user.id).await?);
-    entries.extend(imports(conn, user.id).await?);
-    entries.sort_by_key(|entry| std::cmp::Reverse(entry.at));
-    entries.truncate(TIMELINE_ROWS);
-    Ok(entries)
-}
-
-fn consent_entry(event: &ConsentEvent, topics: &HashMap<TopicId, &str>) -> TimelineEntry {
-    let on = match event.topic_id {
-        Some(topic) => topics.get(&topic).copied().unwrap_or("a topic that is gone"),
-        None => event.channel.label(),
+    until: DateTime<Utc>,
+    limit: i64,
+) -> Result<Vec<MessageRow>> {
+    let sql = format!(
+        "{} WHERE m.user_id IN (SELECT p.id FROM users p WHERE p.id = $1 OR p.merged_into = $1) AND m.updated_at <= $2
+         ORDER BY m.updated_at DESC, m.campaign_id DESC, m.seq DESC LIMIT $3",
+        rows::select("")
+    );
+    let records: Vec<Record> = db::all(conn, &sql, values![user.id.0, until, limit]).await?;
+    // Also what went to someone who was merged into them is theirs.
+    let theirs = |row: MessageRow| MessageRow {
+        user_id: user.id,
+        user_name: user.name.clone(),
+        phone: user.phone.clone(),
+        ..row
     };
-    let by = if event.source == ConsentSource::Keyword {
-        "by keyword".to_owned()
-    } else {
-        event.source.label().to_lowercase()
-    };
-    TimelineEntry {
-        at: event.at,
-        kind: TimelineKind::Consent,
-        title: format!("{}: {on} ({by})", event.kind.label()),
-        detail: Some(excerpt(&event.evidence)),
-        link: None,
-    }
-}
-
-#[derive(FromQueryResult)]
-struct Inbound {
-    channel: String,
-    body: String,
-    received_at: DateTime<Utc>,
-}
-
-async fn inbound<C: ConnectionTrait>(conn: &C, id: UserId) -> Result<Vec<TimelineEntry>> {
-    let rows: Vec<Inbound> = db::all(
-        conn,
-        "SELECT channel, body, received_at FROM inbound_messages
-         WHERE user_id IN (SELECT u.id FROM users u WHERE u.id = $1 OR u.merged_into = $1) ORDER BY id DESC LIMIT $2",
-        values![id.0, MESSAGES_ROWS],
-    )
-    .await?;
-    rows.into_iter()
-        .map(|row| {
-            let channel: Channel = row.channel.parse()?;
-            Ok(TimelineEntry {
-                at: row.received_at,
-                kind: TimelineKind::Inbound,
-                title: format!("Wrote by {}", channel.label()),
-                detail: Some(excerpt(&row.body)).filter(|text| !text.is_empty()),
-                link: Some("/inbox".to_owned()),
-            })
-        })
-        .collect()
-}
-
-#[derive(FromQueryResult)]
-struct Edit {
-    at: DateTime<Utc>,
-    actor: String,
-    action: String,
-}
-
-/// What operators changed. Consent and topics have their ledger, which says more.
-async fn edits<C: ConnectionTrait>(conn: &C, id: UserId) -> Result<Vec<TimelineEntry>> {
-    let rows: Vec<Edit> = db::all(
-        conn,
-        "SELECT at, actor, action FROM audit
-         WHERE target = $1 AND action NOT IN ('consent.record', 'subscription.set') ORDER BY id DESC LIMIT $2",
-        values![format!("user:{id}"), MESSAGES_ROWS],
-    )
-    .await?;
-    let title = |action: &str| match action {
-        "user.create" => "Entered".to_owned(),
-        "user.update" => "Changed".to_owned(),
-        "user.merge" => "Another row merged into this one".to_owned(),
-        "user.export" => "Exported".to_owned(),
-        other => other.to_owned(),
-    };
-    Ok(rows
-        .into_iter()
-        .map(|row| TimelineEntry {
-            at: row.at,
-            kind: TimelineKind::Edited,
-            title: format!("{} by {}", title(&row.action), row.actor),
-            detail: None,
-            link: None,
-        })
-        .collect())
-}
-
-#[derive(FromQueryResult)]
-struct Imported {
-    id: Uuid,
-    file_name: String,
-    line: i64,
-    at: DateTime<Utc>,
-    undone: bool,
-}
-
-/// The imports that entered or changed the person.
-async fn imports<C: ConnectionTrait>(conn: &C, id: UserId) -> Result<Vec<TimelineEntry>> {
-    let rows: Vec<Imported> = db::all(
-        conn,
-        "SELECT i.id, i.file_name, r.line, coalesce(i.finished_at, i.created_at) AS at, i.status = 'undone' AS undone
-         FROM import_rows r JOIN imports i ON i.id = r.import_id WHERE r.user_id = $1 ORDER BY i.id DESC LIMIT $2",
-        values![id.0, MESSAGES_ROWS],
-    )
-    .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| TimelineEntry {
-            at: row.at,
-            kind: TimelineKind::Imported,
-            title: format!("Line {} of {}", row.line, row.file_name),
-            detail: row.undone.then(|| "This import was undone.".to_owned()),
-            link: Some(format!("/import/{}", row.id)),
-        })
-        .collect())
-}
-
-/// The beginning of a text.
-fn excerpt(text: &str) -> String {
-    match text.char_indices().nth(EXCERPT_CHARS) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
-    }
+    records.into_iter().map(|record| Ok(theirs(record.view()?))).collect()
 }

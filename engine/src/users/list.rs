@@ -71,7 +71,7 @@ struct Which {
 async fn which(engine: &Engine, actor: &Actor, filter: &str, sort: UserSort, page: &PageRequest) -> Result<Which> {
     authorize(Operation::UserRead, actor)?;
     let conn = engine.db.asked();
-    let parsed = segments::checked(conn, filter, "filter").await?;
+    let parsed = segments::checked_lately(engine, conn, filter, "filter").await?;
     let order = Order::of(conn, sort);
     if order.by_name && parsed.filter.expr().is_some() && are_more(conn, engine.limits.ordered_by_name).await? {
         let most = engine.limits.ordered_by_name;

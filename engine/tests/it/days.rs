@@ -3,6 +3,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use domain::{
     message::{Bucket, State},
+    page::PageRequest,
     phone::Channel,
     reconciliation::Charged,
 };
@@ -44,10 +45,10 @@ both! {
         // Before three o'clock the day before is not looked at.
         env.set_time(at("2026-06-03T02:59:00Z"));
         compare(&env).await;
-        assert_eq!(days::list(&env.engine, &env.admin).await.unwrap(), []);
+        assert_eq!(days::list(&env.engine, &env.admin, &PageRequest::default()).await.unwrap().rows, []);
         env.set_time(at("2026-06-03T03:00:00Z"));
         compare(&env).await;
-        let listed = days::list(&env.engine, &env.admin).await.unwrap();
+        let listed = days::list(&env.engine, &env.admin, &PageRequest::default()).await.unwrap().rows;
         let day = listed.iter().find(|one| one.day == first_day()).unwrap();
         assert_eq!((day.listed, day.healed, day.priced, day.strange), (5, 5, 5, 0));
         assert!(day.finished_at.is_some());
@@ -58,7 +59,7 @@ both! {
         compare(&env).await;
         env.set_time(at("2026-06-05T03:00:00Z"));
         compare(&env).await;
-        let listed = days::list(&env.engine, &env.admin).await.unwrap();
+        let listed = days::list(&env.engine, &env.admin, &PageRequest::default()).await.unwrap().rows;
         let day = listed.iter().find(|one| one.day == first_day()).unwrap();
         assert_eq!((day.listed, day.healed, day.priced, day.started_at), (5, 0, 0, at("2026-06-05T03:00:00Z")));
         assert_eq!(days::charged(&env.engine, &env.admin, campaign.id).await.unwrap(), charged);
@@ -79,7 +80,7 @@ both! {
         assert!(matches!(again, Err(Error::Conflict { .. })), "it is under way");
         env.simulator.set_chaos(Chaos { list_error: 0.0, ..env.simulator.chaos() }).unwrap();
         compare(&env).await;
-        let day = days::list(&env.engine, &env.admin).await.unwrap().into_iter().find(|one| one.day == first_day()).unwrap();
+        let day = days::list(&env.engine, &env.admin, &PageRequest::default()).await.unwrap().rows.into_iter().find(|one| one.day == first_day()).unwrap();
         assert_eq!((day.listed, day.finished_at.is_some()), (1, true));
         for wrong in ["2026-06-03", "2026-01-01"] {
             let refused = days::ask(&env.engine, &env.admin, wrong.parse().unwrap()).await;

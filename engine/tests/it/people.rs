@@ -5,16 +5,18 @@ use domain::{
     consent::{ConsentKind, ConsentSource, ConsentState},
     ids::UserId,
     message::State,
+    page::PageRequest,
     phone::{Channel, parse_address},
     preferences::PreferenceForm,
     topic::{SubscriptionState, TopicForm, TopicKind},
-    user::User,
+    user::{User, UserForm},
 };
 use engine::{
     Client, Error, both, consents, db, exports::Format, preferences, subscriptions, testing::TestEnv, topics, users,
     values,
 };
 use futures::{StreamExt, TryStreamExt};
+use std::time::Duration;
 
 async fn detail(env: &TestEnv, id: UserId) -> domain::user::UserDetail {
     users::get(&env.engine, &env.admin, id).await.unwrap()
@@ -34,6 +36,49 @@ async fn count(env: &TestEnv, sql: &str) -> i64 {
 }
 
 both! {
+    async fn a_history_is_read_to_its_end_page_by_page(env: TestEnv) {
+        let person = env.user("+12025550147").name("Ann").opted_in(Channel::Sms).create().await;
+        // Several things of one instant, then some of another.
+        for round in 0..3 {
+            for n in 0..4 {
+                let kind = if n % 2 == 0 { ConsentKind::OptOut } else { ConsentKind::OptIn };
+                consents::record(&env.engine, &env.admin, person.id, Channel::Sms, kind, &format!("said so {round}.{n}")).await.unwrap();
+                let name = format!("Ann {round}.{n}");
+                users::upsert(&env.engine, &env.admin, &UserForm { phone: "+12025550147".into(), name, ..UserForm::default() }).await.unwrap();
+            }
+            env.engine.clock.advance(Duration::from_secs(1));
+        }
+        let whole = detail(&env, person.id).await;
+        assert!(whole.timeline.len() > 20, "{:?}", whole.timeline);
+        assert!(whole.timeline.is_sorted_by(|a, b| a.at >= b.at), "{:?}", whole.timeline);
+        for limit in [1, 2, 3, 7, 200] {
+            let (mut page, mut entries, mut pages) = (PageRequest { after: None, limit }, Vec::new(), 0);
+            loop {
+                let found = users::timeline(&env.engine, &env.admin, person.id, &page).await.unwrap();
+                assert!(!found.rows.is_empty(), "a page that nobody needs");
+                entries.extend(found.rows);
+                pages += 1;
+                let Some(next) = found.next else { break };
+                page.after = Some(next);
+            }
+            assert_eq!(entries, whole.timeline, "by {limit}");
+            assert_eq!(pages, whole.timeline.len().div_ceil(limit as usize));
+            let (mut page, mut ledger) = (PageRequest { after: None, limit }, Vec::new());
+            loop {
+                let found = users::ledger(&env.engine, &env.admin, person.id, &page).await.unwrap();
+                ledger.extend(found.rows);
+                let Some(next) = found.next else { break };
+                page.after = Some(next);
+            }
+            assert_eq!(ledger, whole.ledger, "by {limit}");
+        }
+        for nonsense in ["", "x", "1", "1.x", "x.1", "1.-1", "1.99999999"] {
+            let page = PageRequest { after: Some(nonsense.into()), limit: 5 };
+            let refused = users::timeline(&env.engine, &env.admin, person.id, &page).await.unwrap_err();
+            assert!(matches!(refused, Error::Invalid { .. }), "{nonsense}: {refused:?}");
+        }
+    }
+
     async fn merging_keeps_both_histories_and_the_stricter_consent(env: TestEnv) {
         let news = topic(&env, "news", TopicKind::OptOut).await;
         let old = env.user("+12025550141").name("Ann Lee").attribute("city", "Bonn").opted_out(Channel::Sms).create().await;
@@ -182,7 +227,7 @@ both! {
         let again = preferences::save(&env.engine, &link, &wish, &client).await;
         assert!(matches!(again, Err(Error::Conflict { .. })));
         let view = preferences::open(&env.engine, &link).await.unwrap();
-        env.advance(std::time::Duration::from_secs(16 * 60));
+        env.advance(Duration::from_secs(16 * 60));
         let late = PreferenceForm { token: view.token, nothing: true, ..PreferenceForm::default() };
         assert!(matches!(preferences::save(&env.engine, &link, &late, &client).await, Err(Error::Conflict { .. })));
         let view = preferences::open(&env.engine, &link).await.unwrap();

@@ -53,7 +53,7 @@ async fn a_rare_value_is_found_by_its_index_whatever_its_case_and_the_rest_is_es
     let both = "shade = \"s1\" and marks = \"m2\" and not tier = \"gold\" and consent.sms = none";
     assert_eq!(segments::count(engine, admin, both).await.unwrap().total, 1_000);
     let asked = json!([{ "marks": ["m2"], "shade": "s1" }]).to_string();
-    let expected = engine.hints.get(&asked, engine.clock.now()).expect("both were asked for together");
+    let expected = engine.remembered.hints.get(&asked, engine.clock.now()).expect("both were asked for together");
     assert!((1.0..2_000.0).contains(&expected), "{expected}");
 }
 

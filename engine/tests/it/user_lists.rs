@@ -48,6 +48,18 @@ async fn offers(env: &TestEnv) -> domain::ids::TopicId {
 }
 
 both! {
+    async fn a_list_goes_by_what_is_declared_now(env: TestEnv) {
+        env.user("+12025550141").attribute("age", 41).create().await;
+        let ask = async |filter| users::list(&env.engine, &env.admin, filter, &PageRequest::default()).await.map(|page| page.rows.len());
+        assert_eq!(ask("age = \"old\"").await.unwrap(), 0);
+        let form = AttributeForm { name: "age".into(), kind: AttributeKind::Number, description: String::new() };
+        let declared = attributes::create(&env.engine, &env.admin, &form).await.unwrap();
+        assert_eq!(detail(&ask("age = \"old\"").await.unwrap_err()).0, "/filter");
+        assert_eq!(ask("age > 40").await.unwrap(), 1);
+        attributes::delete(&env.engine, &env.admin, declared.id).await.unwrap();
+        assert_eq!(ask("age = \"old\"").await.unwrap(), 0);
+    }
+
     async fn a_filtered_list_of_very_many_is_not_put_in_the_order_of_names(env: TestEnv) {
         let backend = if matches!(env.location(), db::Location::Sqlite(_)) { Backend::Sqlite } else { Backend::Postgres };
         let env = TestEnv::with(backend, |limits| limits.ordered_by_name = 2).await;
