@@ -7,6 +7,7 @@ pub mod audit;
 pub mod campaign_composer;
 pub mod campaign_monitor;
 pub mod campaigns;
+pub mod decisions;
 pub mod health;
 pub mod import;
 pub mod imports;

@@ -8,9 +8,9 @@ use crate::{
     },
     pages::{
         account::Account, attributes::Attributes, audit::Audit, campaign_composer::CampaignComposer,
-        campaign_monitor::CampaignMonitor, campaigns::Campaigns, health::Health, import::Import, imports::Imports,
-        inbox::Inbox, integrations::Integrations, message::Message, messages::Messages, missing::Missing,
-        overview::Overview, phones::Phones, segments::Segments, settings::Settings, sign_in::SignIn,
+        campaign_monitor::CampaignMonitor, campaigns::Campaigns, decisions::Decisions, health::Health, import::Import,
+        imports::Imports, inbox::Inbox, integrations::Integrations, message::Message, messages::Messages,
+        missing::Missing, overview::Overview, phones::Phones, segments::Segments, settings::Settings, sign_in::SignIn,
         sign_in_link::SignInLink, suppressions::Suppressions, templates::Templates, topics::Topics, user::User,
         users::Users, webhook::Webhook,
     },
@@ -54,6 +54,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/suppressions") view=Suppressions ssr=SsrMode::Async />
                     <Route path=path!("/attributes") view=Attributes ssr=SsrMode::Async />
                     <Route path=path!("/messages") view=Messages ssr=SsrMode::Async />
+                    <Route path=path!("/decisions") view=Decisions ssr=SsrMode::Async />
                     <Route path=path!("/messages/:key") view=Message ssr=SsrMode::Async />
                     <Route path=path!("/inbox") view=Inbox ssr=SsrMode::Async />
                     <Route path=path!("/phones") view=Phones ssr=SsrMode::Async />

@@ -8,7 +8,10 @@ use std::{fmt, str::FromStr};
 
 mod view;
 
-pub use view::{Decision, Exchange, HistoryEntry, MessageDetail, MessageQuery, MessageRow, SingleSendForm};
+pub use view::{
+    Decision, DecisionEntry, DecisionQuery, Exchange, HistoryEntry, MessageDetail, MessageQuery, MessageRow,
+    SingleSendForm,
+};
 
 macro_rules! states {
     ($($(#[$doc:meta])* $name:ident = $rank:literal, $text:literal;)*) => {

@@ -166,6 +166,28 @@ pub async fn archive(engine: &Engine, actor: &Actor, id: CampaignId, away: bool)
     shown(engine, id).await
 }
 
+/// Deletes a draft. What was ever launched is on record, and can only be put away.
+///
+/// # Errors
+/// [`Error::Conflict`] for anything but a draft, [`Error::NotFound`], [`Error::Forbidden`].
+pub async fn delete(engine: &Engine, actor: &Actor, id: CampaignId) -> Result<()> {
+    authorize(Operation::CampaignWrite, actor)?;
+    let tx = engine.db.begin().await?;
+    let before = load_for_update(&tx, id).await?;
+    let status = before.status()?;
+    if status != CampaignStatus::Draft {
+        return Err(Error::conflict(format!("a campaign that is {status} cannot be deleted: only drafts can")));
+    }
+    for table in ["approvals WHERE campaign_id", "forecasts WHERE campaign_id", "campaigns WHERE id"] {
+        db::exec(&tx, &format!("DELETE FROM {table} = $1"), values![id.0]).await?;
+    }
+    let old = json!(before.into_campaign()?.form);
+    audit::record(engine, &tx, actor, act("campaign.delete", id, Some(old), None)).await?;
+    tx.commit().await?;
+    engine.live.changed("campaigns");
+    Ok(())
+}
+
 /// Makes a draft like this campaign.
 ///
 /// # Errors

@@ -6,6 +6,7 @@ mod attributes;
 mod audit;
 mod campaigns;
 mod cursor;
+mod decisions;
 mod events;
 mod extract;
 mod guard;
@@ -97,6 +98,7 @@ fn described() -> OpenApiRouter<Web> {
         .merge(senders::router())
         .merge(campaigns::router())
         .merge(messages::router())
+        .merge(decisions::router())
         .merge(inbound::router())
         .merge(imports::router())
         .merge(suppressions::router())

@@ -109,6 +109,13 @@ pub async fn clone_as_draft(id: CampaignId) -> Result<Campaign, Failure> {
     Ok(engine::campaigns::clone_as_draft(&engine, &actor, id).await?)
 }
 
+/// Deletes a draft.
+#[server(prefix = "/ui/fn", endpoint = "campaigns/delete", input = Json)]
+pub async fn delete(id: CampaignId) -> Result<(), Failure> {
+    let (engine, actor) = caller()?;
+    Ok(engine::campaigns::delete(&engine, &actor, id).await?)
+}
+
 /// Puts a campaign away, or takes it out again.
 #[server(prefix = "/ui/fn", endpoint = "campaigns/archive", input = Json)]
 pub async fn archive(id: CampaignId, away: bool) -> Result<Campaign, Failure> {

@@ -48,11 +48,15 @@ pub async fn dead_letters(kind: Option<String>, page: PageRequest) -> Result<Pag
     Ok(engine::dead_letters::list(&engine, &actor, kind.as_deref(), &page).await?)
 }
 
-/// The days that were compared with the provider's list, newest first.
+/// How many days the page shows.
+#[cfg(feature = "ssr")]
+const SHOWN_DAYS: u32 = 31;
+
+/// The days that were lately compared with the provider's list, newest first.
 #[server(prefix = "/ui/fn", endpoint = "health/reconciliations", input = Json)]
 pub async fn reconciliations() -> Result<Vec<Reconciliation>, Failure> {
     let (engine, actor) = caller()?;
-    Ok(engine::reconcile::days::list(&engine, &actor).await?)
+    Ok(engine::reconcile::days::list(&engine, &actor, &PageRequest { after: None, limit: SHOWN_DAYS }).await?.rows)
 }
 
 /// Has a day compared with the provider's list.

@@ -5,7 +5,7 @@ use super::Failure;
 use super::caller;
 use domain::{
     ids::MessageKey,
-    message::{MessageDetail, MessageQuery, MessageRow},
+    message::{DecisionEntry, DecisionQuery, MessageDetail, MessageQuery, MessageRow},
     page::{Page, PageRequest},
 };
 use leptos::{prelude::*, server_fn::codec::Json};
@@ -15,6 +15,13 @@ use leptos::{prelude::*, server_fn::codec::Json};
 pub async fn list(query: MessageQuery, page: PageRequest) -> Result<Page<MessageRow>, Failure> {
     let (engine, actor) = caller()?;
     Ok(engine::messages::list(&engine, &actor, &query, &page).await?)
+}
+
+/// One page of the ledger of decisions.
+#[server(prefix = "/ui/fn", endpoint = "messages/decisions", input = Json)]
+pub async fn decisions(query: DecisionQuery, page: PageRequest) -> Result<Page<DecisionEntry>, Failure> {
+    let (engine, actor) = caller()?;
+    Ok(engine::decisions::list(&engine, &actor, &query, &page).await?)
 }
 
 /// One message, with everything that is known of it.

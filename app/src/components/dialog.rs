@@ -86,9 +86,9 @@ pub fn Confirm(
     view! {
         <Dialog open title>
             <div class="stack">
-                <p class="text-lg font-semibold">
-                    {move || format::counted(people.get(), "person", "people")}
-                </p>
+                <Show when=move || people.get().is_positive()>
+                    <p class="text-lg font-semibold">{move || format::counted(people.get(), "person", "people")}</p>
+                </Show>
                 <div>{children.with_value(|children| children())}</div>
                 <Show when=move || asks_number.get()>
                     <TextInput

@@ -49,7 +49,7 @@ pub fn Message() -> impl IntoView {
 fn Detail(detail: MessageDetail, on_resolved: impl Fn() + Copy + Send + Sync + 'static) -> impl IntoView {
     let row = detail.row;
     let (state, key) = (row.state, row.key);
-    let (person, why) = (person(&row), why(&row));
+    let (person, why) = (person(row.user_name.as_ref(), row.phone.as_ref()), why(&row));
     let title = format!("Message to {person}");
     view! {
         <Page title=title>

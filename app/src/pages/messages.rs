@@ -11,6 +11,7 @@ use domain::{
     ids::CampaignId,
     message::{MessageQuery, MessageRow, State},
     page::{self, LIMIT_MAX, PageRequest},
+    phone::Phone,
 };
 use leptos::prelude::*;
 use leptos_router::{
@@ -61,7 +62,11 @@ pub fn Messages() -> impl IntoView {
     let campaigns =
         Resource::new(|| (), |()| api::campaigns::list(Listed::All, PageRequest { after: None, limit: LIMIT_MAX }));
     view! {
-        <Page title="Messages" lead="One row for each person of each campaign, with the reason where nothing was sent.">
+        <Page
+            title="Messages"
+            lead="One row for each person of each campaign, with the reason where nothing was sent."
+            action=|| view! { <LinkButton href="/decisions">"Decisions"</LinkButton> }
+        >
             <Load
                 resource=campaigns
                 skeleton=|| view! { <div class="toolbar"><span class="skeleton"></span></div> }
@@ -97,7 +102,8 @@ pub fn Filters(
     /// The page's address.
     action: String,
 ) -> impl IntoView {
-    let of_campaign = campaigns.map(|campaigns| view! { <CampaignChooser campaigns query /> });
+    let chosen = Signal::derive(move || query.read().campaign);
+    let of_campaign = campaigns.map(|campaigns| view! { <CampaignChooser campaigns chosen /> });
     let is_filtered = {
         let fixed = of_campaign.is_none();
         move || {
@@ -126,21 +132,29 @@ pub fn Filters(
                 <label for="error">"Error code"</label>
                 <input class="input" type="text" inputmode="numeric" id="error" name="error" size="6" value=error />
             </div>
-            <Button submit=true>"Show"</Button>
-            <Show when=is_filtered>
-                <A href=action.clone() attr:class="btn btn-quiet">
-                    "Show all"
-                </A>
-            </Show>
+            <div class="actions">
+                <Button submit=true>"Show"</Button>
+                <Show when=is_filtered>
+                    <A href=action.clone() attr:class="btn btn-quiet">
+                        "Show all"
+                    </A>
+                </Show>
+            </div>
         </Form>
     }
 }
 
+/// The select of the campaign, in a filter bar.
 #[component]
-fn CampaignChooser(campaigns: Vec<CampaignRow>, query: Memo<MessageQuery>) -> impl IntoView {
+pub fn CampaignChooser(
+    /// The newest campaigns.
+    campaigns: Vec<CampaignRow>,
+    /// What the URL says now.
+    chosen: Signal<Option<CampaignId>>,
+) -> impl IntoView {
     let campaigns = StoredValue::new(campaigns);
     let listed = move || {
-        let chosen = query.read().campaign;
+        let chosen = chosen.get();
         campaigns.with_value(|campaigns| {
             let listed = campaigns.iter().map(|row| (row.campaign.id.to_string(), row.campaign.form.name.clone()));
             let mut choices: Vec<_> = listed.collect();
@@ -151,7 +165,7 @@ fn CampaignChooser(campaigns: Vec<CampaignRow>, query: Memo<MessageQuery>) -> im
             choices
         })
     };
-    let chosen = move || query.read().campaign.map(|id| id.to_string()).unwrap_or_default();
+    let chosen = move || chosen.get().map(|id| id.to_string()).unwrap_or_default();
     view! {
         <Chooser label="Campaign" name="campaign" chosen=Signal::derive(chosen) choices=Signal::derive(listed) />
     }
@@ -223,7 +237,7 @@ fn row(message: MessageRow, with_campaign: bool) -> impl IntoView {
             </td>
         }
     });
-    let (person, why) = (person(&message), why(&message));
+    let (person, why) = (person(message.user_name.as_ref(), message.phone.as_ref()), why(&message));
     view! {
         <tr>
             <td data-label="Person">
@@ -246,9 +260,8 @@ fn row(message: MessageRow, with_campaign: bool) -> impl IntoView {
 }
 
 /// What to call the person: the name, else the number without its middle.
-pub fn person(message: &MessageRow) -> String {
-    let masked = || message.phone.as_ref().map(domain::phone::Phone::masked);
-    message.user_name.clone().or_else(masked).unwrap_or_else(|| "No name or number".to_owned())
+pub fn person(name: Option<&String>, phone: Option<&Phone>) -> String {
+    name.cloned().or_else(|| phone.map(Phone::masked)).unwrap_or_else(|| "No name or number".to_owned())
 }
 
 /// The reason a message waits, was skipped or failed; a dash where there is nothing to explain.

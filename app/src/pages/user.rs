@@ -92,7 +92,7 @@ fn Detail(detail: UserDetail, refetch: Callback<()>) -> impl IntoView {
         })
     };
     let open = move || match tab.get().as_str() {
-        "messages" => view! { <Messages messages=messages.clone() /> }.into_any(),
+        "messages" => view! { <Messages id=user_id messages=messages.clone() /> }.into_any(),
         "consent" => view! { <Ledger ledger=ledger.clone() /> }.into_any(),
         "why" => view! { <WhyOrWhyNot user=user_id /> }.into_any(),
         _ => view! { <Timeline timeline=timeline.clone() /> }.into_any(),

@@ -91,6 +91,36 @@ pub struct Decision {
     pub next_at: Option<DateTime<Utc>>,
 }
 
+/// One line of the ledger of decisions: the verdict, and on whose message.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct DecisionEntry {
+    /// On which message.
+    pub key: MessageKey,
+    /// The campaign's name.
+    pub campaign_name: String,
+    /// Whose message.
+    pub user_id: UserId,
+    /// Their name; `None` without one, or once they were erased.
+    pub user_name: Option<String>,
+    /// Their number; `None` without one, or once they were erased.
+    pub phone: Option<Phone>,
+    /// The verdict.
+    #[serde(flatten)]
+    pub decision: Decision,
+}
+
+/// Which decisions.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct DecisionQuery {
+    /// Only of this campaign.
+    pub campaign: Option<CampaignId>,
+    /// Only on this user's messages.
+    pub user: Option<UserId>,
+    /// Only of this gate.
+    pub gate: Option<Gate>,
+}
+
 /// Something that went over the wire, verbatim.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

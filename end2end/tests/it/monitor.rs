@@ -75,6 +75,42 @@ async fn a_template_with_an_unknown_variable_is_refused_at_the_field() -> Result
 }
 
 #[tokio::test]
+async fn whom_a_gate_skipped_is_in_the_ledger_and_a_draft_can_be_deleted() -> Result {
+    let server = Server::with_demo_data().await?;
+    let tab = Tab::signed_in(&server, Look::default()).await?;
+    tab.visit("/decisions").await?;
+    tab.reads("No decisions yet").await?;
+    people::import(&tab, "few.csv", &people::file("few", 3)).await?;
+    compose::begin(&tab, "Unasked", "cohort = \"few\"", "SMS").await?;
+    // Nobody of the file subscribed to it.
+    tab.choose("#topic", "Events near you").await?;
+    compose::write_template(&tab, "Unasked", "Hi {{ name }}, reply STOP to opt out.").await?;
+    compose::use_template(&tab, "Unasked").await?;
+    compose::launch(&tab, "Unasked", "3 people").await?;
+    tab.says(&tab.figure("Balance", "Skipped"), "3").await?;
+    tab.find("a:text-is('All decisions')").click(None).await?;
+    tab.shows_page("Decisions").await?;
+    let rows = tab.find("table[aria-label=Decisions] tbody tr");
+    tab.counts(&rows, 3).await?;
+    tab.mentions(&rows.first(), "Unasked").await?;
+    tab.mentions(&rows.first(), "Skipped").await?;
+    tab.choose("#gate", "Quiet hours").await?;
+    tab.press("Show").await?;
+    tab.reads("Nothing matches this filter.").await?;
+    ensure!(server.accepted().await?.is_empty(), "nothing may be sent");
+
+    tab.go("Campaigns").await?;
+    tab.find("a:text-is('Autumn sale by SMS')").click(None).await?;
+    tab.press("Delete").await?;
+    tab.reads("It was never launched, so nobody got anything.").await?;
+    tab.confirm("Delete").await?;
+    tab.shows_page("Campaigns").await?;
+    tab.sees(&tab.find("a:text-is('Unasked')").first()).await?;
+    tab.counts(&tab.find("a:text-is('Autumn sale by SMS')"), 0).await?;
+    tab.close().await
+}
+
+#[tokio::test]
 async fn what_was_sent_is_compared_with_the_provider_and_keeps_its_template() -> Result {
     let server = Server::with_demo_data().await?;
     let tab = Tab::signed_in(&server, Look::default()).await?;

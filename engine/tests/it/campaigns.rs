@@ -9,7 +9,7 @@ use domain::{
     page::PageRequest,
     phone::Channel,
 };
-use engine::{Actor, Error, both, campaigns, messages, templates, testing::TestEnv};
+use engine::{Actor, Error, audit, both, campaigns, dead_letters, forecasts, messages, templates, testing::TestEnv};
 use std::time::Duration;
 
 fn number(n: u32) -> String {
@@ -52,6 +52,38 @@ async fn asked(env: &TestEnv, marketer: &Actor) -> CampaignId {
 }
 
 both! {
+    async fn a_draft_can_be_deleted_and_what_was_launched_cannot(env: TestEnv) {
+        env.user(&number(0)).name("Ann").opted_in(Channel::Sms).create().await;
+        let draft = env.campaign().create().await;
+        forecasts::ask(&env.engine, &env.admin, draft.id).await.unwrap();
+        campaigns::require_approval(&env.engine, &env.admin, true).await.unwrap();
+        campaigns::propose(&env.engine, &env.admin, draft.id).await.unwrap();
+        campaigns::require_approval(&env.engine, &env.admin, false).await.unwrap();
+        campaigns::delete(&env.engine, &env.admin, draft.id).await.unwrap();
+        // The dry run that was asked for finds nothing to do.
+        env.run_jobs().await;
+        assert!(dead_letters::list(&env.engine, &env.admin, None, &PageRequest::default()).await.unwrap().rows.is_empty());
+        assert_eq!(names(&env, Listed::All).await, []);
+        let gone = campaigns::get(&env.engine, &env.admin, draft.id).await.unwrap_err();
+        assert!(matches!(gone, Error::NotFound { .. }), "{gone:?}");
+        let again = campaigns::delete(&env.engine, &env.admin, draft.id).await.unwrap_err();
+        assert!(matches!(again, Error::NotFound { .. }), "{again:?}");
+        let entries = audit::list(&env.engine, &env.admin, &PageRequest::default()).await.unwrap().rows;
+        assert_eq!((entries[0].action.as_str(), entries[0].target.clone()), ("campaign.delete", format!("campaign:{}", draft.id)));
+        templates::delete(&env.engine, &env.admin, draft.form.template.unwrap()).await.unwrap();
+
+        let launched = env.campaign().create().await;
+        let at = env.engine.clock.now() + chrono::TimeDelta::days(1);
+        campaigns::schedule(&env.engine, &env.admin, launched.id, at).await.unwrap();
+        let scheduled = campaigns::delete(&env.engine, &env.admin, launched.id).await.unwrap_err();
+        assert!(matches!(scheduled, Error::Conflict { .. }), "{scheduled:?}");
+        campaigns::launch(&env.engine, &env.admin, launched.id).await.unwrap();
+        env.run_jobs().await;
+        let done = campaigns::delete(&env.engine, &env.admin, launched.id).await.unwrap_err();
+        assert!(matches!(done, Error::Conflict { .. }), "{done:?}");
+        assert_eq!(sent_to(&env).await, [number(0)]);
+    }
+
     async fn everyone_gets_it_at_the_hour_of_their_own_clock(env: TestEnv) {
         // It is 17:00 UTC. The person without a zone has a number of Washington state and Idaho.
         let people = [("+12025553001", "Asia/Singapore"), ("+12025553002", "Europe/Berlin"), ("+12025553003", "America/Los_Angeles")];

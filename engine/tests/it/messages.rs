@@ -4,21 +4,21 @@ use domain::{
     campaign::{Campaign, CampaignStatus},
     compliance::Gate,
     ids::{CampaignId, MessageKey},
-    message::{MessageQuery, MessageRow, State},
+    message::{DecisionEntry, DecisionQuery, MessageQuery, MessageRow, State},
     operator::Role,
     page::PageRequest,
     phone::Channel,
     user::User,
 };
 use engine::{
-    Error, both, campaigns, db, expansion,
+    Error, both, campaigns, db, decisions, expansion,
     exports::Format,
     messages,
     receipts::{self, Receipt},
     states::{self, Move},
     testing::TestEnv,
     twilio::stored,
-    values,
+    users, values,
 };
 use futures::{StreamExt, TryStreamExt};
 
@@ -27,6 +27,15 @@ async fn people(env: &TestEnv, count: usize) -> Vec<User> {
     let mut people = Vec::new();
     for n in 0..count {
         people.push(env.user(&format!("+1202555{:04}", 110 + n)).opted_in(Channel::Sms).create().await);
+    }
+    people
+}
+
+/// So many people who never said anything.
+async fn people_without_consent(env: &TestEnv, count: usize) -> Vec<User> {
+    let mut people = Vec::new();
+    for n in 0..count {
+        people.push(env.user(&format!("+1202555{:04}", 110 + n)).create().await);
     }
     people
 }
@@ -68,7 +77,61 @@ fn key(campaign: CampaignId, seq: i64) -> MessageKey {
     MessageKey { campaign, seq }
 }
 
+/// The ledger of decisions, read in pages of this size.
+async fn decided(env: &TestEnv, query: &DecisionQuery, limit: u32) -> Vec<DecisionEntry> {
+    let mut rows = Vec::new();
+    let mut page = PageRequest { after: None, limit };
+    loop {
+        let found = decisions::list(&env.engine, &env.admin, query, &page).await.unwrap();
+        assert!(found.rows.len() <= limit as usize);
+        rows.extend(found.rows);
+        match found.next {
+            Some(next) => page.after = Some(next),
+            None => return rows,
+        }
+    }
+}
+
 both! {
+    async fn every_decision_is_found_by_campaign_gate_and_person(env: TestEnv) {
+        let silent = people_without_consent(&env, 3).await;
+        let one = env.user("+12025550190").opted_in(Channel::Sms).create().await;
+        let first = env.campaign().filter("").launch().await;
+        env.run_jobs().await;
+        let second = env.campaign().filter("").launch().await;
+        env.run_jobs().await;
+        // A third has nobody to decide on.
+        env.campaign().filter("phone = \"+12025550190\"").launch().await;
+        env.run_jobs().await;
+        let whole = decided(&env, &DecisionQuery::default(), 200).await;
+        let campaigns: Vec<_> = whole.iter().map(|entry| entry.key.campaign).collect();
+        assert_eq!(campaigns, [[second.id; 3], [first.id; 3]].concat());
+        for limit in [1, 2, 3] {
+            assert_eq!(decided(&env, &DecisionQuery::default(), limit).await, whole, "by {limit}");
+        }
+        let of = |campaign, gate, user| DecisionQuery { campaign, gate, user };
+        assert_eq!(decided(&env, &of(Some(first.id), None, None), 2).await, whole[3..]);
+        assert_eq!(decided(&env, &of(None, Some(Gate::Consent), None), 2).await, whole);
+        assert_eq!(decided(&env, &of(Some(first.id), Some(Gate::QuietHours), None), 2).await, []);
+        let of_one: Vec<_> = whole.iter().filter(|entry| entry.user_id == silent[0].id).cloned().collect();
+        assert_eq!((of_one.len(), of_one[0].decision.verdict.as_str(), of_one[0].decision.gate), (2, "skip", Gate::Consent));
+        assert_eq!(of_one[0].phone, silent[0].phone);
+        assert_eq!(decided(&env, &of(None, None, Some(silent[0].id)), 1).await, of_one);
+        assert_eq!(decided(&env, &of(Some(second.id), Some(Gate::Consent), Some(silent[0].id)), 1).await, of_one[..1]);
+        assert_eq!(decided(&env, &of(None, None, Some(one.id)), 5).await, []);
+        // Whoever was merged keeps what was decided on them; whoever is erased is named no more.
+        users::merge(&env.engine, &env.admin, silent[0].id, one.id).await.unwrap();
+        assert_eq!(decided(&env, &of(None, None, Some(one.id)), 5).await.len(), 2);
+        users::remove(&env.engine, &env.admin, silent[1].id, users::After::Suppress).await.unwrap();
+        let left = decided(&env, &DecisionQuery::default(), 200).await;
+        assert!(left.iter().all(|entry| entry.phone != silent[1].phone), "{left:?}");
+        for nonsense in ["", "1", "a.1.b", "1.2.3.4"] {
+            let page = PageRequest { after: Some(nonsense.into()), limit: 5 };
+            let refused = decisions::list(&env.engine, &env.admin, &DecisionQuery::default(), &page).await.unwrap_err();
+            assert!(matches!(refused, Error::Invalid { .. }), "{nonsense}: {refused:?}");
+        }
+    }
+
     async fn pages_show_every_message_once_newest_first(env: TestEnv) {
         people(&env, 7).await;
         let (first, second) = (env.campaign().launch().await, env.campaign().launch().await);

@@ -1,9 +1,10 @@
 //! Answers of the API: pages with signed cursors, single resources with their tag, and failures.
 
-use super::{Cursors, cursor::Place};
-use crate::problem;
+use super::{Cursors, cursor::Place, extract::Query};
+use crate::{problem, web::Web};
 use axum::{
-    http::{HeaderValue, StatusCode, header},
+    extract::FromRequestParts,
+    http::{HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
 use domain::{
@@ -15,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::{collections::BTreeSet, sync::Arc};
 use utoipa::{
-    IntoResponses, PartialSchema, ToSchema,
+    IntoParams, IntoResponses, PartialSchema, ToSchema,
     openapi::{RefOr, Schema},
 };
 
@@ -30,7 +31,7 @@ pub struct Listed<T> {
     pub prev: Option<String>,
 }
 
-/// A list that is short enough for one answer.
+/// What came of one request, row by row.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Rows<T> {
     /// All of them.
@@ -191,45 +192,66 @@ pub fn done() -> Answer {
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-/// What a list is asked for: where it begins, how many rows, and which of their fields.
+/// Which page of a list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Paging {
+    /// Where the page begins: `next` or `prev` of another page.
+    cursor: Option<String>,
+    /// How many rows, 1 to 200.
+    #[param(minimum = 1, maximum = 200)]
+    limit: Option<u32>,
+    /// Only these fields of each row, separated by commas.
+    fields: Option<String>,
+}
+
+/// What a list is asked for: where it begins, how many rows, and which of their fields. As an extractor it reads [`Paging`], and
+/// refuses a limit out of its range and a cursor that is none of ours.
 pub struct Asked {
+    cursors: Cursors,
     place: Place,
     limit: u32,
     fields: Option<Vec<String>>,
 }
 
-impl Asked {
-    /// Reads a list's parameters.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`] for a limit out of its range; 400 for a cursor that is none of ours.
-    pub fn read(
-        cursors: &Cursors,
-        cursor: Option<&str>,
-        limit: Option<u32>,
-        fields: Option<&str>,
-    ) -> Result<Self, Failure> {
-        let limit = limit.unwrap_or_else(|| PageRequest::default().limit);
+impl FromRequestParts<Web> for Asked {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, web: &Web) -> Result<Self, Failure> {
+        let Query(paging) = Query::<Paging>::from_request_parts(parts, web).await?;
+        let limit = paging.limit.unwrap_or_else(|| PageRequest::default().limit);
         if !(1..=LIMIT_MAX).contains(&limit) {
             return Err(Error::invalid("limit", format!("1 to {LIMIT_MAX}")).into());
         }
-        let place = match cursor {
-            Some(cursor) => cursors.read(cursor).ok_or_else(|| Failure::unreadable("This is not a cursor."))?,
+        let place = match paging.cursor {
+            Some(cursor) => web.cursors.read(&cursor).ok_or_else(|| Failure::unreadable("This is not a cursor."))?,
             None => Place::default(),
         };
-        let fields = fields.map(|fields| fields.split(',').map(|name| name.trim().to_owned()).collect());
-        Ok(Self { place, limit, fields })
+        let fields = paging.fields.map(|fields| fields.split(',').map(|name| name.trim().to_owned()).collect());
+        Ok(Self { cursors: web.cursors.clone(), place, limit, fields })
     }
+}
 
+impl Asked {
     /// As the engine asks for it.
     pub fn request(&self) -> PageRequest {
         PageRequest { after: self.place.after().map(str::to_owned), limit: self.limit }
     }
 
+    /// A page of a list that has an end known beforehand, and is read as a whole: in the order of a key that each row has for
+    /// itself.
+    pub fn answer_of_all<T: Serialize + PartialSchema>(&self, mut rows: Vec<T>, key: impl Fn(&T) -> String) -> Answer {
+        rows.sort_by_cached_key(&key);
+        if let Some(after) = self.place.after() {
+            rows.retain(|row| key(row).as_str() > after);
+        }
+        self.answer(Page::cut(rows, self.limit, key))
+    }
+
     /// The page as an answer.
-    pub fn answer<T: Serialize + PartialSchema>(&self, cursors: &Cursors, page: Page<T>) -> Answer {
-        let next = page.next.map(|next| cursors.write(&self.place.next(next)));
-        let prev = self.place.prev().map(|place| cursors.write(&place));
+    pub fn answer<T: Serialize + PartialSchema>(&self, page: Page<T>) -> Answer {
+        let next = page.next.map(|next| self.cursors.write(&self.place.next(next)));
+        let prev = self.place.prev().map(|place| self.cursors.write(&place));
         let Some(fields) = &self.fields else {
             return one(StatusCode::OK, &Listed { data: page.rows, next, prev });
         };

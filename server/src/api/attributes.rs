@@ -1,7 +1,7 @@
 //! Declared attributes.
 
 use super::{
-    answer::{Answer, Refusals, Rows, done, made, one},
+    answer::{Answer, Asked, Listed, Paging, Refusals, done, made, one},
     extract::{Json, Key, Path},
 };
 use crate::web::Web;
@@ -19,16 +19,19 @@ pub fn router() -> OpenApiRouter<Web> {
 }
 
 /// List declared attributes
+///
+/// By name.
 #[utoipa::path(
     get,
     path = "/attributes",
     operation_id = "attributes_list",
     tag = "Attributes",
-    responses((status = 200, description = "List declared attributes", body = Rows<Attribute>), Refusals),
+    params(Paging),
+    responses((status = 200, description = "List declared attributes", body = Listed<Attribute>), Refusals),
     security(("key" = []))
 )]
-async fn list(State(web): State<Web>, Key(actor): Key) -> Answer {
-    one(StatusCode::OK, &Rows { data: attributes::list(&web.engine, &actor).await? })
+async fn list(State(web): State<Web>, Key(actor): Key, asked: Asked) -> Answer {
+    asked.answer_of_all(attributes::list(&web.engine, &actor).await?, |attribute| attribute.name.clone())
 }
 
 /// Declare an attribute

@@ -1,7 +1,7 @@
 //! Campaigns: written, launched, watched, stopped.
 
 use super::{
-    answer::{Answer, Asked, Failure, FileForm, Listed, Refusals, Rows, done, made, one},
+    answer::{Answer, Asked, FileForm, Listed, Paging, Refusals, done, made, one},
     extract::{Json, Key, Path, Query},
 };
 use crate::{download, web::Web};
@@ -22,7 +22,7 @@ pub fn router() -> OpenApiRouter<Web> {
     OpenApiRouter::new()
         .routes(routes!(list, create))
         .routes(routes!(preview))
-        .routes(routes!(get, update))
+        .routes(routes!(get, update, remove))
         .routes(routes!(balance))
         .routes(routes!(costs))
         .routes(routes!(export))
@@ -51,28 +51,13 @@ struct ExportRecipients {
 
 /// Which campaigns.
 #[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct ListCampaigns {
-    /// Where the page begins: `next` or `prev` of another page.
-    cursor: Option<String>,
-    /// How many rows, 1 to 200.
-    #[param(minimum = 1, maximum = 200)]
-    limit: Option<u32>,
-    /// Only these fields of each row, separated by commas.
-    #[param(example = "id")]
-    fields: Option<String>,
     /// Only those that stand so.
     #[param(inline)]
     status: Option<CampaignStatus>,
     /// Those in the archive instead.
     archived: Option<bool>,
-}
-
-impl ListCampaigns {
-    fn asked(&self, web: &Web) -> Result<Asked, Failure> {
-        Asked::read(&web.cursors, self.cursor.as_deref(), self.limit, self.fields.as_deref())
-    }
 }
 
 /// List campaigns
@@ -83,18 +68,17 @@ impl ListCampaigns {
     path = "/campaigns",
     operation_id = "campaigns_list",
     tag = "Campaigns",
-    params(ListCampaigns),
+    params(Paging, ListCampaigns),
     responses((status = 200, description = "List campaigns", body = Listed<CampaignRow>), Refusals),
     security(("key" = []))
 )]
-async fn list(State(web): State<Web>, Key(actor): Key, Query(query): Query<ListCampaigns>) -> Answer {
-    let asked = query.asked(&web)?;
+async fn list(State(web): State<Web>, Key(actor): Key, asked: Asked, Query(query): Query<ListCampaigns>) -> Answer {
     let listed = match (query.archived.unwrap_or(false), query.status) {
         (true, _) => Listing::Archived,
         (false, Some(status)) => Listing::Status(status),
         (false, None) => Listing::All,
     };
-    asked.answer(&web.cursors, campaigns::list(&web.engine, &actor, listed, &asked.request()).await?)
+    asked.answer(campaigns::list(&web.engine, &actor, listed, &asked.request()).await?)
 }
 
 /// Create a draft
@@ -185,6 +169,23 @@ async fn export(
     Ok(download::rows("recipients", format, rows))
 }
 
+/// Delete a draft
+///
+/// What was ever launched is on record, and can only be put away.
+#[utoipa::path(
+    delete,
+    path = "/campaigns/{id}",
+    operation_id = "campaigns_remove",
+    tag = "Campaigns",
+    params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898")),
+    responses((status = 204, description = "Delete a draft"), Refusals),
+    security(("key" = []))
+)]
+async fn remove(State(web): State<Web>, Key(actor): Key, Path(id): Path<CampaignId>) -> Answer {
+    campaigns::delete(&web.engine, &actor, id).await?;
+    done()
+}
+
 /// Where a campaign's messages stand
 ///
 /// The audience is at any moment the sum of the states.
@@ -209,13 +210,13 @@ async fn balance(State(web): State<Web>, Key(actor): Key, Path(id): Path<Campaig
     path = "/campaigns/{id}/costs",
     operation_id = "campaigns_costs",
     tag = "Campaigns",
-    params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898")),
-    responses((status = 200, description = "What a campaign cost", body = Rows<Charged>), Refusals),
+    params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898"), Paging),
+    responses((status = 200, description = "What a campaign cost", body = Listed<Charged>), Refusals),
     security(("key" = []))
 )]
-async fn costs(State(web): State<Web>, Key(actor): Key, Path(id): Path<CampaignId>) -> Answer {
+async fn costs(State(web): State<Web>, Key(actor): Key, Path(id): Path<CampaignId>, asked: Asked) -> Answer {
     campaigns::get(&web.engine, &actor, id).await?;
-    one(StatusCode::OK, &Rows { data: days::charged(&web.engine, &actor, id).await? })
+    asked.answer_of_all(days::charged(&web.engine, &actor, id).await?, |charged| charged.currency.clone())
 }
 
 /// Ask for a dry run

@@ -1,7 +1,7 @@
 //! The event stream: by pages, and as server-sent events.
 
 use super::{
-    answer::{Answer, Asked, Failure, Listed, Refusals},
+    answer::{Answer, Asked, Failure, Listed, Paging, Refusals},
     extract::{Key, Query},
 };
 use crate::web::Web;
@@ -41,17 +41,8 @@ pub fn router() -> OpenApiRouter<Web> {
 
 /// Which events.
 #[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct ListEvents {
-    /// Where the page begins: `next` or `prev` of another page.
-    cursor: Option<String>,
-    /// How many rows, 1 to 200.
-    #[param(minimum = 1, maximum = 200)]
-    limit: Option<u32>,
-    /// Only these fields of each row, separated by commas.
-    #[param(example = "id")]
-    fields: Option<String>,
     /// Only what came after the event with this id.
     #[param(example = "evt_0_0", pattern = "^evt_[0-9a-f]+_[0-9a-f]+$")]
     after: Option<String>,
@@ -83,19 +74,24 @@ impl ListEvents {
     path = "/events",
     operation_id = "events_list",
     tag = "Events",
-    params(ListEvents),
+    params(Paging, ListEvents),
     responses((status = 200, description = "List events", body = Listed<FeedEvent>), Refusals),
     security(("key" = []))
 )]
-async fn list(State(web): State<Web>, Key(actor): Key, Query(wanted): Query<ListEvents>, headers: HeaderMap) -> Answer {
+async fn list(
+    State(web): State<Web>,
+    Key(actor): Key,
+    asked: Asked,
+    Query(wanted): Query<ListEvents>,
+    headers: HeaderMap,
+) -> Answer {
     let query = wanted.query()?;
     if accepts_stream(&headers) {
         return stream(web, actor, query, &wanted, &headers).await;
     }
-    let asked = Asked::read(&web.cursors, wanted.cursor.as_deref(), wanted.limit, wanted.fields.as_deref())?;
     let mut page = asked.request();
     page.after = page.after.or(wanted.after);
-    asked.answer(&web.cursors, feed::list(&web.engine, &actor, &query, &page).await?)
+    asked.answer(feed::list(&web.engine, &actor, &query, &page).await?)
 }
 
 fn accepts_stream(headers: &HeaderMap) -> bool {

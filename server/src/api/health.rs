@@ -1,7 +1,7 @@
 //! How the engine is, what it gave up, and the switch that stops it.
 
 use super::{
-    answer::{Answer, Asked, Failure, Listed, Refusals, Rows, done, one},
+    answer::{Answer, Asked, Listed, Paging, Refusals, done, one},
     extract::{Json, Key, Path, Query},
 };
 use crate::web::Web;
@@ -31,25 +31,10 @@ pub fn router() -> OpenApiRouter<Web> {
 
 /// Which letters.
 #[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct ListLetters {
-    /// Where the page begins: `next` or `prev` of another page.
-    cursor: Option<String>,
-    /// How many rows, 1 to 200.
-    #[param(minimum = 1, maximum = 200)]
-    limit: Option<u32>,
-    /// Only these fields of each row, separated by commas.
-    #[param(example = "id")]
-    fields: Option<String>,
     /// Only of this kind of work.
     kind: Option<String>,
-}
-
-impl ListLetters {
-    fn asked(&self, web: &Web) -> Result<Asked, Failure> {
-        Asked::read(&web.cursors, self.cursor.as_deref(), self.limit, self.fields.as_deref())
-    }
 }
 
 /// Why everything stops.
@@ -125,13 +110,12 @@ async fn release(State(web): State<Web>, Key(actor): Key) -> Answer {
     path = "/dead-letters",
     operation_id = "health_letters",
     tag = "Health",
-    params(ListLetters),
+    params(Paging, ListLetters),
     responses((status = 200, description = "List work that was given up", body = Listed<DeadLetter>), Refusals),
     security(("key" = []))
 )]
-async fn letters(State(web): State<Web>, Key(actor): Key, Query(query): Query<ListLetters>) -> Answer {
-    let asked = query.asked(&web)?;
-    asked.answer(&web.cursors, dead_letters::list(&web.engine, &actor, query.kind.as_deref(), &asked.request()).await?)
+async fn letters(State(web): State<Web>, Key(actor): Key, asked: Asked, Query(query): Query<ListLetters>) -> Answer {
+    asked.answer(dead_letters::list(&web.engine, &actor, query.kind.as_deref(), &asked.request()).await?)
 }
 
 /// Try given up work again, or discard it
@@ -162,11 +146,12 @@ async fn resolve(
     path = "/reconciliations",
     operation_id = "reconciliations_list",
     tag = "Health",
-    responses((status = 200, description = "List days that were compared with the provider's list", body = Rows<Reconciliation>), Refusals),
+    params(Paging),
+    responses((status = 200, description = "List days that were compared with the provider's list", body = Listed<Reconciliation>), Refusals),
     security(("key" = []))
 )]
-async fn days_list(State(web): State<Web>, Key(actor): Key) -> Answer {
-    one(StatusCode::OK, &Rows { data: days::list(&web.engine, &actor).await? })
+async fn days_list(State(web): State<Web>, Key(actor): Key, asked: Asked) -> Answer {
+    asked.answer(days::list(&web.engine, &actor, &asked.request()).await?)
 }
 
 /// Compare a day with the provider's list

@@ -1,7 +1,7 @@
 //! Imports: a file, checked, applied, undone.
 
 use super::{
-    answer::{Answer, Asked, Failure, Listed, Refusals, made, one},
+    answer::{Answer, Asked, Listed, Paging, Refusals, made, one},
     extract::{Json, Key, Path, Query},
 };
 use crate::web::Web;
@@ -26,27 +26,6 @@ pub fn router() -> OpenApiRouter<Web> {
         .routes(routes!(apply))
         .routes(routes!(undo))
         .routes(routes!(rejects))
-}
-
-/// Which page.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct ListImports {
-    /// Where the page begins: `next` or `prev` of another page.
-    cursor: Option<String>,
-    /// How many rows, 1 to 200.
-    #[param(minimum = 1, maximum = 200)]
-    limit: Option<u32>,
-    /// Only these fields of each row, separated by commas.
-    #[param(example = "id")]
-    fields: Option<String>,
-}
-
-impl ListImports {
-    fn asked(&self, web: &Web) -> Result<Asked, Failure> {
-        Asked::read(&web.cursors, self.cursor.as_deref(), self.limit, self.fields.as_deref())
-    }
 }
 
 /// What comes with a file.
@@ -74,13 +53,12 @@ struct Word {
     path = "/imports",
     operation_id = "imports_list",
     tag = "Imports",
-    params(ListImports),
+    params(Paging),
     responses((status = 200, description = "List imports", body = Listed<ImportView>), Refusals),
     security(("key" = []))
 )]
-async fn list(State(web): State<Web>, Key(actor): Key, Query(query): Query<ListImports>) -> Answer {
-    let asked = query.asked(&web)?;
-    asked.answer(&web.cursors, imports::list(&web.engine, &actor, &asked.request()).await?)
+async fn list(State(web): State<Web>, Key(actor): Key, asked: Asked) -> Answer {
+    asked.answer(imports::list(&web.engine, &actor, &asked.request()).await?)
 }
 
 /// Upload a file
@@ -180,16 +158,10 @@ async fn undo(State(web): State<Web>, Key(actor): Key, Path(id): Path<ImportId>)
     path = "/imports/{id}/rejects",
     operation_id = "imports_rejects",
     tag = "Imports",
-    params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898"), ListImports),
+    params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898"), Paging),
     responses((status = 200, description = "The refused rows of an import", body = Listed<ImportReject>), Refusals),
     security(("key" = []))
 )]
-async fn rejects(
-    State(web): State<Web>,
-    Key(actor): Key,
-    Path(id): Path<ImportId>,
-    Query(query): Query<ListImports>,
-) -> Answer {
-    let asked = query.asked(&web)?;
-    asked.answer(&web.cursors, imports::rejects(&web.engine, &actor, id, &asked.request()).await?)
+async fn rejects(State(web): State<Web>, Key(actor): Key, Path(id): Path<ImportId>, asked: Asked) -> Answer {
+    asked.answer(imports::rejects(&web.engine, &actor, id, &asked.request()).await?)
 }

@@ -1,7 +1,7 @@
 //! API keys.
 
 use super::{
-    answer::{Answer, Refusals, Rows, made, one, secret},
+    answer::{Answer, Asked, Listed, Paging, Refusals, made, one, secret},
     extract::{Json, Key, Path},
 };
 use crate::web::Web;
@@ -19,16 +19,19 @@ pub fn router() -> OpenApiRouter<Web> {
 }
 
 /// List keys
+///
+/// Oldest first.
 #[utoipa::path(
     get,
     path = "/keys",
     operation_id = "keys_list",
     tag = "Keys",
-    responses((status = 200, description = "List keys", body = Rows<ApiKey>), Refusals),
+    params(Paging),
+    responses((status = 200, description = "List keys", body = Listed<ApiKey>), Refusals),
     security(("key" = []))
 )]
-async fn list(State(web): State<Web>, Key(actor): Key) -> Answer {
-    one(StatusCode::OK, &Rows { data: api_keys::list(&web.engine, &actor).await? })
+async fn list(State(web): State<Web>, Key(actor): Key, asked: Asked) -> Answer {
+    asked.answer_of_all(api_keys::list(&web.engine, &actor).await?, |key| key.id.to_string())
 }
 
 /// Create a key

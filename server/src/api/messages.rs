@@ -1,7 +1,7 @@
 //! Messages, and single sends.
 
 use super::{
-    answer::{Answer, Asked, Failure, Listed, Refusals, made, one},
+    answer::{Answer, Asked, Failure, Listed, Paging, Refusals, made, one},
     extract::{Json, Key, Path, Query},
 };
 use crate::web::Web;
@@ -24,17 +24,8 @@ pub fn router() -> OpenApiRouter<Web> {
 
 /// Which messages.
 #[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct ListMessages {
-    /// Where the page begins: `next` or `prev` of another page.
-    cursor: Option<String>,
-    /// How many rows, 1 to 200.
-    #[param(minimum = 1, maximum = 200)]
-    limit: Option<u32>,
-    /// Only these fields of each row, separated by commas.
-    #[param(example = "id")]
-    fields: Option<String>,
     /// Only this campaign's.
     campaign: Option<CampaignId>,
     /// Only this user's.
@@ -55,10 +46,6 @@ struct ListMessages {
 }
 
 impl ListMessages {
-    fn asked(&self, web: &Web) -> Result<Asked, Failure> {
-        Asked::read(&web.cursors, self.cursor.as_deref(), self.limit, self.fields.as_deref())
-    }
-
     fn wanted(&self) -> MessageQuery {
         MessageQuery {
             campaign: self.campaign,
@@ -93,13 +80,12 @@ fn key(text: &str) -> Result<MessageKey, Failure> {
     path = "/messages",
     operation_id = "messages_list",
     tag = "Messages",
-    params(ListMessages),
+    params(Paging, ListMessages),
     responses((status = 200, description = "List messages", body = Listed<MessageRow>), Refusals),
     security(("key" = []))
 )]
-async fn list(State(web): State<Web>, Key(actor): Key, Query(query): Query<ListMessages>) -> Answer {
-    let asked = query.asked(&web)?;
-    asked.answer(&web.cursors, messages::list(&web.engine, &actor, &query.wanted(), &asked.request()).await?)
+async fn list(State(web): State<Web>, Key(actor): Key, asked: Asked, Query(query): Query<ListMessages>) -> Answer {
+    asked.answer(messages::list(&web.engine, &actor, &query.wanted(), &asked.request()).await?)
 }
 
 /// Send one message

@@ -1,7 +1,7 @@
 //! Segments: saved filters over users.
 
 use super::{
-    answer::{Answer, Refusals, Rows, done, made, one},
+    answer::{Answer, Asked, Listed, Paging, Refusals, done, made, one},
     extract::{Json, Key, Path},
 };
 use crate::web::Web;
@@ -39,7 +39,7 @@ struct SegmentForm {
 #[derive(Debug, Deserialize, ToSchema)]
 #[schema(as = SegmentQuestion)]
 #[serde(deny_unknown_fields)]
-struct Asked {
+struct FilterAsked {
     /// In the filter language; empty is everyone.
     filter: String,
 }
@@ -56,16 +56,19 @@ struct Matched {
 }
 
 /// List segments
+///
+/// By name.
 #[utoipa::path(
     get,
     path = "/segments",
     operation_id = "segments_list",
     tag = "Segments",
-    responses((status = 200, description = "List segments", body = Rows<Segment>), Refusals),
+    params(Paging),
+    responses((status = 200, description = "List segments", body = Listed<Segment>), Refusals),
     security(("key" = []))
 )]
-async fn list(State(web): State<Web>, Key(actor): Key) -> Answer {
-    one(StatusCode::OK, &Rows { data: segments::list(&web.engine, &actor).await? })
+async fn list(State(web): State<Web>, Key(actor): Key, asked: Asked) -> Answer {
+    asked.answer_of_all(segments::list(&web.engine, &actor).await?, |segment| segment.name.clone())
 }
 
 /// Create a segment
@@ -142,11 +145,11 @@ async fn remove(State(web): State<Web>, Key(actor): Key, Path(id): Path<SegmentI
     path = "/segments/count",
     operation_id = "segments_count",
     tag = "Segments",
-    request_body(content = Asked, example = json!({"filter": "consent.sms = opted_in"})),
+    request_body(content = FilterAsked, example = json!({"filter": "consent.sms = opted_in"})),
     responses((status = 200, description = "How many users match a filter", body = SegmentCount), Refusals),
     security(("key" = []))
 )]
-async fn count(State(web): State<Web>, Key(actor): Key, Json(asked): Json<Asked>) -> Answer {
+async fn count(State(web): State<Web>, Key(actor): Key, Json(asked): Json<FilterAsked>) -> Answer {
     one(StatusCode::OK, &segments::count(&web.engine, &actor, &asked.filter).await?)
 }
 
@@ -158,11 +161,11 @@ async fn count(State(web): State<Web>, Key(actor): Key, Json(asked): Json<Asked>
     path = "/segments/estimate",
     operation_id = "segments_estimate",
     tag = "Segments",
-    request_body(content = Asked, example = json!({"filter": "consent.sms = opted_in"})),
+    request_body(content = FilterAsked, example = json!({"filter": "consent.sms = opted_in"})),
     responses((status = 200, description = "About how many users match a filter", body = SegmentEstimate), Refusals),
     security(("key" = []))
 )]
-async fn estimate(State(web): State<Web>, Key(actor): Key, Json(asked): Json<Asked>) -> Answer {
+async fn estimate(State(web): State<Web>, Key(actor): Key, Json(asked): Json<FilterAsked>) -> Answer {
     one(StatusCode::OK, &segments::estimate(&web.engine, &actor, &asked.filter).await?)
 }
 

@@ -1,7 +1,7 @@
 //! Senders.
 
 use super::{
-    answer::{Answer, Refusals, Rows, one},
+    answer::{Answer, Asked, Listed, Paging, Refusals, one},
     extract::{Key, Path},
 };
 use crate::web::Web;
@@ -16,16 +16,19 @@ pub fn router() -> OpenApiRouter<Web> {
 }
 
 /// List senders
+///
+/// By name.
 #[utoipa::path(
     get,
     path = "/senders",
     operation_id = "senders_list",
     tag = "Senders",
-    responses((status = 200, description = "List senders", body = Rows<Sender>), Refusals),
+    params(Paging),
+    responses((status = 200, description = "List senders", body = Listed<Sender>), Refusals),
     security(("key" = []))
 )]
-async fn list(State(web): State<Web>, Key(actor): Key) -> Answer {
-    one(StatusCode::OK, &Rows { data: senders::list(&web.engine, &actor).await? })
+async fn list(State(web): State<Web>, Key(actor): Key, asked: Asked) -> Answer {
+    asked.answer_of_all(senders::list(&web.engine, &actor).await?, |sender| format!("{}\0{}", sender.name, sender.id))
 }
 
 /// Get a sender

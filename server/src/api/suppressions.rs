@@ -1,7 +1,7 @@
 //! The suppression list.
 
 use super::{
-    answer::{Answer, Asked, Failure, Listed, Refusals, Rows, done, one},
+    answer::{Answer, Asked, Listed, Paging, Refusals, Rows, done, one},
     extract::{Json, Key, Path, Query},
 };
 use crate::web::Web;
@@ -15,27 +15,6 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 /// The operations.
 pub fn router() -> OpenApiRouter<Web> {
     OpenApiRouter::new().routes(routes!(list, suppress)).routes(routes!(look_up)).routes(routes!(lift))
-}
-
-/// Which page.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct ListSuppressions {
-    /// Where the page begins: `next` or `prev` of another page.
-    cursor: Option<String>,
-    /// How many rows, 1 to 200.
-    #[param(minimum = 1, maximum = 200)]
-    limit: Option<u32>,
-    /// Only these fields of each row, separated by commas.
-    #[param(example = "id")]
-    fields: Option<String>,
-}
-
-impl ListSuppressions {
-    fn asked(&self, web: &Web) -> Result<Asked, Failure> {
-        Asked::read(&web.cursors, self.cursor.as_deref(), self.limit, self.fields.as_deref())
-    }
 }
 
 /// A number that nobody messages any more.
@@ -73,13 +52,12 @@ struct Lift {
     path = "/suppressions",
     operation_id = "suppressions_list",
     tag = "Suppressions",
-    params(ListSuppressions),
+    params(Paging),
     responses((status = 200, description = "List suppressed addresses", body = Listed<Suppression>), Refusals),
     security(("key" = []))
 )]
-async fn list(State(web): State<Web>, Key(actor): Key, Query(query): Query<ListSuppressions>) -> Answer {
-    let asked = query.asked(&web)?;
-    asked.answer(&web.cursors, suppressions::list(&web.engine, &actor, &asked.request()).await?)
+async fn list(State(web): State<Web>, Key(actor): Key, asked: Asked) -> Answer {
+    asked.answer(suppressions::list(&web.engine, &actor, &asked.request()).await?)
 }
 
 /// Suppress a number

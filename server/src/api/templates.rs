@@ -1,7 +1,7 @@
 //! Templates, their versions, previews and tests.
 
 use super::{
-    answer::{Answer, Refusals, Rows, done, made, one},
+    answer::{Answer, Asked, Listed, Paging, Refusals, Rows, done, made, one},
     extract::{Json, Key, Path},
 };
 use crate::web::Web;
@@ -52,16 +52,19 @@ struct LintAsked {
 }
 
 /// List templates
+///
+/// By name.
 #[utoipa::path(
     get,
     path = "/templates",
     operation_id = "templates_list",
     tag = "Templates",
-    responses((status = 200, description = "List templates", body = Rows<TemplateView>), Refusals),
+    params(Paging),
+    responses((status = 200, description = "List templates", body = Listed<TemplateView>), Refusals),
     security(("key" = []))
 )]
-async fn list(State(web): State<Web>, Key(actor): Key) -> Answer {
-    one(StatusCode::OK, &Rows { data: templates::list(&web.engine, &actor).await? })
+async fn list(State(web): State<Web>, Key(actor): Key, asked: Asked) -> Answer {
+    asked.answer_of_all(templates::list(&web.engine, &actor).await?, |template| template.name.clone())
 }
 
 /// Create a template

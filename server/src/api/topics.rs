@@ -1,7 +1,7 @@
 //! Topics that people follow.
 
 use super::{
-    answer::{Answer, Refusals, Rows, done, made, one},
+    answer::{Answer, Asked, Listed, Paging, Refusals, done, made, one},
     extract::{Json, Key, Path},
 };
 use crate::web::Web;
@@ -19,16 +19,19 @@ pub fn router() -> OpenApiRouter<Web> {
 }
 
 /// List topics
+///
+/// By keyword.
 #[utoipa::path(
     get,
     path = "/topics",
     operation_id = "topics_list",
     tag = "Topics",
-    responses((status = 200, description = "List topics", body = Rows<Topic>), Refusals),
+    params(Paging),
+    responses((status = 200, description = "List topics", body = Listed<Topic>), Refusals),
     security(("key" = []))
 )]
-async fn list(State(web): State<Web>, Key(actor): Key) -> Answer {
-    one(StatusCode::OK, &Rows { data: topics::list(&web.engine, &actor).await? })
+async fn list(State(web): State<Web>, Key(actor): Key, asked: Asked) -> Answer {
+    asked.answer_of_all(topics::list(&web.engine, &actor).await?, |topic| topic.key.clone())
 }
 
 /// Create a topic

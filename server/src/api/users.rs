@@ -1,7 +1,7 @@
 //! Users: who they are, what they agreed to, and what happened to them.
 
 use super::{
-    answer::{Answer, Asked, Failure, FileForm, Listed, Refusals, Rows, done, made, one},
+    answer::{Answer, Asked, FileForm, Listed, Paging, Refusals, done, made, one},
     extract::{Json, Key, Path, Query},
 };
 use crate::{download, web::Web};
@@ -62,17 +62,8 @@ impl PartialSchema for Row {
 
 /// Which users.
 #[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct ListUsers {
-    /// Where the page begins: `next` or `prev` of another page.
-    cursor: Option<String>,
-    /// How many rows, 1 to 200.
-    #[param(minimum = 1, maximum = 200)]
-    limit: Option<u32>,
-    /// Only these fields of each row, separated by commas.
-    #[param(example = "id")]
-    fields: Option<String>,
     /// Whom: a filter in the filter language (docs/FILTERS.md).
     #[param(example = "city = \"Boston\"")]
     filter: Option<String>,
@@ -92,12 +83,6 @@ struct ExportUsers {
     /// `csv`, if left out.
     #[param(inline)]
     format: Option<FileForm>,
-}
-
-impl ListUsers {
-    fn asked(&self, web: &Web) -> Result<Asked, Failure> {
-        Asked::read(&web.cursors, self.cursor.as_deref(), self.limit, self.fields.as_deref())
-    }
 }
 
 /// Users to create or update.
@@ -194,16 +179,15 @@ struct Choice {
     path = "/users",
     operation_id = "users_list",
     tag = "Users",
-    params(ListUsers),
+    params(Paging, ListUsers),
     responses((status = 200, description = "List users", body = Listed<User>), Refusals),
     security(("key" = []))
 )]
-async fn list(State(web): State<Web>, Key(actor): Key, Query(query): Query<ListUsers>) -> Answer {
-    let asked = query.asked(&web)?;
+async fn list(State(web): State<Web>, Key(actor): Key, asked: Asked, Query(query): Query<ListUsers>) -> Answer {
     let filter = query.filter.as_deref().unwrap_or_default();
     let sort = query.sort.unwrap_or_default();
     let page = users::list_stored(&web.engine, &actor, filter, sort, &asked.request()).await?;
-    asked.answer(&web.cursors, Page { rows: page.rows.into_iter().map(Row).collect(), next: page.next })
+    asked.answer(Page { rows: page.rows.into_iter().map(Row).collect(), next: page.next })
 }
 
 /// Create a user
@@ -381,34 +365,34 @@ async fn export(State(web): State<Web>, Key(actor): Key, Path(id): Path<UserId>)
 
 /// What happened to a user
 ///
-/// The newest hundred things.
+/// Newest first.
 #[utoipa::path(
     get,
     path = "/users/{id}/timeline",
     operation_id = "users_timeline",
     tag = "Users",
-    params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898")),
-    responses((status = 200, description = "What happened to a user", body = Rows<TimelineEntry>), Refusals),
+    params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898"), Paging),
+    responses((status = 200, description = "What happened to a user", body = Listed<TimelineEntry>), Refusals),
     security(("key" = []))
 )]
-async fn timeline(State(web): State<Web>, Key(actor): Key, Path(id): Path<UserId>) -> Answer {
-    one(StatusCode::OK, &Rows { data: users::get(&web.engine, &actor, id).await?.timeline })
+async fn timeline(State(web): State<Web>, Key(actor): Key, Path(id): Path<UserId>, asked: Asked) -> Answer {
+    asked.answer(users::timeline(&web.engine, &actor, id, &asked.request()).await?)
 }
 
 /// The consent ledger of a user
 ///
-/// The newest two hundred entries; the state on each channel is their fold.
+/// Newest first; the state on each channel is their fold.
 #[utoipa::path(
     get,
     path = "/users/{id}/consents",
     operation_id = "consent_consents",
     tag = "Consent",
-    params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898")),
-    responses((status = 200, description = "The consent ledger of a user", body = Rows<ConsentEvent>), Refusals),
+    params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898"), Paging),
+    responses((status = 200, description = "The consent ledger of a user", body = Listed<ConsentEvent>), Refusals),
     security(("key" = []))
 )]
-async fn consents(State(web): State<Web>, Key(actor): Key, Path(id): Path<UserId>) -> Answer {
-    one(StatusCode::OK, &Rows { data: users::get(&web.engine, &actor, id).await?.ledger })
+async fn consents(State(web): State<Web>, Key(actor): Key, Path(id): Path<UserId>, asked: Asked) -> Answer {
+    asked.answer(users::ledger(&web.engine, &actor, id, &asked.request()).await?)
 }
 
 /// Record consent
@@ -452,12 +436,13 @@ async fn receipt(State(web): State<Web>, Key(actor): Key, Path(id): Path<UserId>
     path = "/users/{id}/subscriptions",
     operation_id = "consent_subscriptions",
     tag = "Consent",
-    params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898")),
-    responses((status = 200, description = "The topics a user follows", body = Rows<SubscriptionView>), Refusals),
+    params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898"), Paging),
+    responses((status = 200, description = "The topics a user follows", body = Listed<SubscriptionView>), Refusals),
     security(("key" = []))
 )]
-async fn subscriptions(State(web): State<Web>, Key(actor): Key, Path(id): Path<UserId>) -> Answer {
-    one(StatusCode::OK, &Rows { data: users::get(&web.engine, &actor, id).await?.subscriptions })
+async fn subscriptions(State(web): State<Web>, Key(actor): Key, Path(id): Path<UserId>, asked: Asked) -> Answer {
+    let views = users::get(&web.engine, &actor, id).await?.subscriptions;
+    asked.answer_of_all(views, |view| format!("{}\0{}", view.name, view.topic_id))
 }
 
 /// Record a choice on a topic

@@ -1,7 +1,7 @@
 //! Outgoing webhooks.
 
 use super::{
-    answer::{Answer, Asked, Listed, Refusals, Rows, done, made, one, secret},
+    answer::{Answer, Asked, Listed, Paging, Refusals, done, made, one, secret},
     extract::{Json, Key, Path, Query},
 };
 use crate::web::Web;
@@ -29,17 +29,8 @@ pub fn router() -> OpenApiRouter<Web> {
 
 /// Which deliveries.
 #[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct ListDeliveries {
-    /// Where the page begins: `next` or `prev` of another page.
-    cursor: Option<String>,
-    /// How many rows, 1 to 200.
-    #[param(minimum = 1, maximum = 200)]
-    limit: Option<u32>,
-    /// Only these fields of each row, separated by commas.
-    #[param(example = "state")]
-    fields: Option<String>,
     /// Only of this state.
     #[param(inline)]
     state: Option<DeliveryState>,
@@ -61,16 +52,19 @@ struct Recovered {
 }
 
 /// List webhooks
+///
+/// Oldest first.
 #[utoipa::path(
     get,
     path = "/webhooks",
     operation_id = "webhooks_list",
     tag = "Webhooks",
-    responses((status = 200, description = "List webhooks", body = Rows<Webhook>), Refusals),
+    params(Paging),
+    responses((status = 200, description = "List webhooks", body = Listed<Webhook>), Refusals),
     security(("key" = []))
 )]
-async fn list(State(web): State<Web>, Key(actor): Key) -> Answer {
-    one(StatusCode::OK, &Rows { data: webhooks::list(&web.engine, &actor).await? })
+async fn list(State(web): State<Web>, Key(actor): Key, asked: Asked) -> Answer {
+    asked.answer_of_all(webhooks::list(&web.engine, &actor).await?, |webhook| webhook.id.to_string())
 }
 
 /// Create a webhook
@@ -167,7 +161,7 @@ async fn rotate(State(web): State<Web>, Key(actor): Key, Path(id): Path<WebhookI
     path = "/webhooks/{id}/deliveries",
     operation_id = "webhooks_deliveries",
     tag = "Webhooks",
-    params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898"), ListDeliveries),
+    params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898"), Paging, ListDeliveries),
     responses((status = 200, description = "List a webhook's deliveries", body = Listed<WebhookDelivery>), Refusals),
     security(("key" = []))
 )]
@@ -175,11 +169,11 @@ async fn deliveries(
     State(web): State<Web>,
     Key(actor): Key,
     Path(id): Path<WebhookId>,
+    asked: Asked,
     Query(query): Query<ListDeliveries>,
 ) -> Answer {
-    let asked = Asked::read(&web.cursors, query.cursor.as_deref(), query.limit, query.fields.as_deref())?;
     let page = webhooks::deliveries(&web.engine, &actor, id, query.state, &asked.request()).await?;
-    asked.answer(&web.cursors, page)
+    asked.answer(page)
 }
 
 /// Send an event again

@@ -135,6 +135,82 @@ async fn parameters_are_those_that_are_described_once_each_and_in_their_range() 
 }
 
 #[tokio::test]
+async fn every_list_is_read_to_its_end_and_back_page_by_page() {
+    let api = Api::start().await;
+    // Three of everything that one request makes, from its own example.
+    let all = operations();
+    for operation in all.iter().filter(|one| one.method == Method::POST && !one.path.contains(NOBODY)) {
+        let Some(Value::Object(example)) = operation.example().cloned() else { continue };
+        for n in 0..3 {
+            let mut body = example.clone();
+            for field in ["name", "key", "phone", "number", "url"] {
+                let Some(Value::String(text)) = body.get(field) else { continue };
+                body.insert(field.into(), format!("{}{n}", text.trim_end_matches(char::is_numeric)).into());
+                if ["phone", "number"].contains(&field) {
+                    body.insert(field.into(), format!("+1202555014{n}").into());
+                }
+            }
+            let url = format!("{}/api/v1{}", api.server.url, operation.path);
+            let sent = api.server.http.post(url).bearer_auth(&api.key).json(&body).send().await.unwrap();
+            assert!(sent.status().as_u16() < 500, "{}: {}", operation.place(), sent.status());
+        }
+    }
+    let users = read(&api, "/users", "limit=200").await;
+    let user = users["data"][0]["id"].as_str().unwrap().to_owned();
+    let mut several = BTreeSet::new();
+    for operation in all.iter().filter(|one| one.method == Method::GET && one.parameters("query").contains(&"cursor")) {
+        let is_of_user = operation.path.starts_with("/users/");
+        if operation.path.contains(NOBODY) && !is_of_user {
+            continue;
+        }
+        let path = operation.path.replace(NOBODY, &user);
+        let whole = read(&api, &path, "limit=200").await;
+        let rows = whole["data"].as_array().unwrap();
+        assert_eq!((&whole["next"], &whole["prev"]), (&Value::Null, &Value::Null), "{path}");
+        let (mut found, mut page) = (Vec::new(), read(&api, &path, "limit=1").await);
+        while let Some(next) = page["next"].as_str() {
+            found.push(page["data"][0].clone());
+            let behind = read(&api, &path, &format!("limit=1&cursor={next}")).await;
+            let back = behind["prev"].as_str().unwrap_or_else(|| panic!("{path}: no way back"));
+            assert_eq!(read(&api, &path, &format!("limit=1&cursor={back}")).await, page, "{path}");
+            page = behind;
+            // The way back is remembered for twenty pages.
+            if found.len() > 15 {
+                break;
+            }
+        }
+        found.extend(page["data"].as_array().unwrap().first().cloned());
+        assert_eq!(found, rows[..found.len()], "{path}");
+        assert!(found.len() == rows.len() || found.len() > 15, "{path}: {} of {}", found.len(), rows.len());
+        if found.len() > 2 {
+            several.insert(path.replace(&user, "ID"));
+        }
+    }
+    for list in [
+        "/attributes",
+        "/audit",
+        "/keys",
+        "/segments",
+        "/templates",
+        "/topics",
+        "/users",
+        "/users/ID/subscriptions",
+        "/webhooks",
+    ] {
+        assert!(several.contains(list), "{list} had no pages: {several:?}");
+    }
+    api.server.stop().await;
+}
+
+async fn read(api: &Api, path: &str, query: &str) -> Value {
+    let url = format!("{}/api/v1{path}?{query}", api.server.url);
+    let answer = api.server.http.get(url).bearer_auth(&api.key).send().await.unwrap();
+    let (status, text) = (answer.status().as_u16(), answer.text().await.unwrap());
+    assert_eq!(status, 200, "{path}?{query}: {text}");
+    serde_json::from_str(&text).unwrap()
+}
+
+#[tokio::test]
 async fn every_answer_names_the_rate_and_every_unknown_id_is_not_found() {
     let api = Api::start().await;
     for operation in operations() {

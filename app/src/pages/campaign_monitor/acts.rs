@@ -29,10 +29,11 @@ enum Act {
     Archive,
     Unarchive,
     Cancel,
+    Delete,
 }
 
 impl Act {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Launch,
         Self::Schedule,
         Self::Propose,
@@ -43,6 +44,7 @@ impl Act {
         Self::Archive,
         Self::Unarchive,
         Self::Cancel,
+        Self::Delete,
     ];
 
     fn is_allowed(self, campaign: &Campaign) -> bool {
@@ -64,6 +66,7 @@ impl Act {
             Self::Unschedule => can(Event::Unschedule),
             Self::Cancel => can(Event::Cancel),
             Self::Archive => may_archive(status),
+            Self::Delete => is_draft,
         }
     }
 
@@ -79,6 +82,7 @@ impl Act {
             Self::Unschedule => "Back to draft",
             Self::Copy => "Make a copy",
             Self::Cancel => "Cancel the campaign",
+            Self::Delete => "Delete",
         }
     }
 
@@ -94,6 +98,7 @@ impl Act {
             Self::Unschedule => "It is a draft again",
             Self::Copy => "Made a copy",
             Self::Cancel => "Canceled",
+            Self::Delete => "Deleted",
         }
     }
 
@@ -111,6 +116,7 @@ impl Act {
             Self::Cancel => {
                 Some("They will not get this message. A canceled campaign cannot go on; you can make a copy.")
             }
+            Self::Delete => Some("It was never launched, so nobody got anything. It cannot be brought back."),
             Self::Propose | Self::Unschedule | Self::Copy | Self::Archive | Self::Unarchive => None,
         }
     }
@@ -119,20 +125,22 @@ impl Act {
         match self {
             Self::Launch | Self::Schedule | Self::Propose | Self::Resume => ButtonKind::Primary,
             Self::Pause | Self::Unarchive => ButtonKind::Secondary,
-            Self::Cancel => ButtonKind::Danger,
+            Self::Cancel | Self::Delete => ButtonKind::Danger,
             Self::Unschedule | Self::Copy | Self::Archive => ButtonKind::Quiet,
         }
     }
 
     fn needs(self) -> Operation {
         match self {
-            Self::Copy | Self::Propose | Self::Archive | Self::Unarchive => Operation::CampaignWrite,
+            Self::Copy | Self::Propose | Self::Archive | Self::Unarchive | Self::Delete => Operation::CampaignWrite,
             _ => Operation::CampaignLaunch,
         }
     }
 
-    async fn run(self, id: CampaignId, start: Start) -> Result<Campaign, Failure> {
+    /// Does it, and gives what the campaign is now; `None` once it is gone.
+    async fn run(self, id: CampaignId, start: Start) -> Result<Option<Campaign>, Failure> {
         let done = match self {
+            Self::Delete => return api::campaigns::delete(id).await.map(|()| None),
             Self::Launch => api::campaigns::launch(id).await,
             Self::Schedule => api::campaigns::schedule(id, start).await,
             Self::Propose => api::campaigns::propose(id).await,
@@ -144,7 +152,7 @@ impl Act {
             Self::Copy => api::campaigns::clone_as_draft(id).await,
             Self::Cancel => api::campaigns::cancel(id).await,
         };
-        done.map_err(|Failure(problem)| Failure(in_words(problem)))
+        done.map(Some).map_err(|Failure(problem)| Failure(in_words(problem)))
     }
 }
 
@@ -194,10 +202,10 @@ pub fn Acts(
         Some(Ok(changed)) => {
             open.set(false);
             toasts.say(Tone::Ok, asked.get_untracked().done());
-            if changed.id == id {
-                campaign.set(changed);
-            } else {
-                navigate(&format!("/campaigns/{}/edit", changed.id), NavigateOptions::default());
+            match changed {
+                Some(changed) if changed.id == id => campaign.set(changed),
+                Some(copy) => navigate(&format!("/campaigns/{}/edit", copy.id), NavigateOptions::default()),
+                None => navigate("/campaigns", NavigateOptions::default()),
             }
         }
         Some(Err(failed)) => failure.set(Some(failed)),
@@ -253,7 +261,7 @@ pub fn Acts(
             title=Signal::derive(title)
             people
             verb=Signal::derive(move || asked.get().words().to_owned())
-            danger=Signal::derive(move || asked.get() == Act::Cancel)
+            danger=Signal::derive(move || asked.get().kind() == ButtonKind::Danger)
             pending=run.pending()
             on_confirm=move |()| {
                 run.dispatch(asked.get_untracked());

@@ -1,9 +1,12 @@
 //! Why messages were skipped, wait, or failed, and what to do.
 
 use crate::{
-    components::{Badge, Card, Table, Tone},
+    components::{Card, Table},
     format,
-    pages::messages::{of_error, of_gate},
+    pages::{
+        decisions::{of_campaign, verdict},
+        messages::{of_error, of_gate},
+    },
 };
 use domain::{
     campaign::{ErrorCount, GateCount, Progress},
@@ -22,15 +25,12 @@ pub fn Gates(
 ) -> impl IntoView {
     let gates = Memo::new(move |_| progress.read().gates.clone());
     let row = move |one: GateCount| {
-        let (tone, word) = if one.verdict == "skip" { (Tone::Plain, "Skipped") } else { (Tone::Wait, "Asked to wait") };
         view! {
             <tr>
                 <td data-label="Gate">
                     <A href=of_gate(id, one.gate)>{one.gate.label()}</A>
                 </td>
-                <td data-label="Verdict">
-                    <Badge tone word />
-                </td>
+                <td data-label="Verdict">{verdict(&one.verdict)}</td>
                 <td data-label="Times" class="num">
                     {format::number(one.count)}
                 </td>
@@ -46,6 +46,9 @@ pub fn Gates(
                 <Table label="Gates" head=vec!["Gate", "Verdict", "Times"]>
                     {move || gates.get().into_iter().map(row).collect_view()}
                 </Table>
+                <p class="card-body">
+                    <A href=of_campaign(id)>"All decisions"</A>
+                </p>
             </Show>
         </Card>
     }

@@ -1,8 +1,12 @@
 //! What happened to a user: the timeline, the messages with the reasons of those that were not sent, and the ledger.
 
-use crate::components::{badge, *};
+use crate::{
+    components::{badge, *},
+    pages::decisions::of_user,
+};
 use domain::{
     consent::ConsentEvent,
+    ids::UserId,
     message::MessageRow,
     user::{TimelineEntry, TimelineKind},
 };
@@ -54,7 +58,7 @@ pub fn Timeline(timeline: Vec<TimelineEntry>) -> impl IntoView {
 
 /// Messages to this user, newest first.
 #[component]
-pub fn Messages(messages: Vec<MessageRow>) -> impl IntoView {
+pub fn Messages(id: UserId, messages: Vec<MessageRow>) -> impl IntoView {
     if messages.is_empty() {
         return view! {
             <Empty title="No messages yet">"When a campaign includes this person, its message stands here, sent or not, with the reason."</Empty>
@@ -82,6 +86,9 @@ pub fn Messages(messages: Vec<MessageRow>) -> impl IntoView {
         <Table label="Messages" head=vec!["Campaign", "Channel", "State", "Why", "Changed"]>
             {messages.into_iter().map(row).collect_view()}
         </Table>
+        <p>
+            <A href=of_user(id)>"All decisions on this person's messages"</A>
+        </p>
     }
     .into_any()
 }
