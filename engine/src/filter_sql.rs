@@ -2,7 +2,7 @@
 //! of the rule are described in that module, and a property test holds them together.
 //!
 //! Whatever a person wrote travels as a parameter: values, names of attributes (as the operand of the JSON operator),
-//! topics and campaigns. The text holds only our own words and the numbers of message states.
+//! topics and campaigns. The text holds only our own words, states of consent among them, and the numbers of message states.
 //!
 //! Every condition is true or false, never null, so that `NOT` of it is its opposite. An attribute is first looked at as
 //! the one value it mostly is; a list is unfolded only where there is one.
@@ -72,15 +72,14 @@ pub fn count_of_consent(filter: &Filter) -> Option<(String, Vec<Value>)> {
     if wanted(&ConsentState::None) {
         return None;
     }
-    let mut values: Vec<Value> = vec![channel.as_str().into()];
-    values.extend(ConsentState::ALL.iter().filter(|state| wanted(state)).map(|state| Value::from(state.as_str())));
-    let states: Vec<String> = (2..=values.len()).map(|n| format!("${n}")).collect();
+    let states: Vec<String> =
+        ConsentState::ALL.iter().filter(|state| wanted(state)).map(|state| format!("'{}'", state.as_str())).collect();
     let sql = format!(
         "SELECT count(*) AS value FROM consents c WHERE c.channel = $1 AND c.state IN ({}) \
          AND NOT EXISTS (SELECT 1 FROM users m WHERE m.id = c.user_id AND m.merged_into IS NOT NULL)",
         states.join(", ")
     );
-    (values.len() > 1).then_some((sql, values))
+    (!states.is_empty()).then_some((sql, vec![channel.as_str().into()]))
 }
 
 /// Whether a test of consent wants this state.
@@ -99,6 +98,23 @@ struct Json {
     kind: String,
     value: String,
     whole: String,
+}
+
+/// A number that an attribute's value is no less than, or less than.
+#[derive(Clone, Copy)]
+struct Bound<'e> {
+    name: &'e AttributeName,
+    is_lower: bool,
+    at: f64,
+}
+
+impl<'e> Bound<'e> {
+    /// With the other bound of the same attribute: its name, the least value, and the one that values are below.
+    fn with(self, other: Self) -> Option<(&'e AttributeName, f64, f64)> {
+        let (least, below) = if self.is_lower { (self.at, other.at) } else { (other.at, self.at) };
+        let is_range = self.is_lower != other.is_lower && self.name == other.name && least <= below;
+        is_range.then_some((self.name, least, below))
+    }
 }
 
 struct Compiler<'d> {
@@ -123,16 +139,65 @@ impl Compiler<'_> {
 
     fn expr(&mut self, expr: &Expr) -> String {
         match expr {
-            Expr::All(parts) => self.group(parts, " AND "),
-            Expr::Any(parts) => self.group(parts, " OR "),
+            Expr::All(parts) => {
+                let parts = self.all(parts);
+                format!("({})", parts.join(" AND "))
+            }
+            Expr::Any(parts) => {
+                let parts: Vec<String> = parts.iter().map(|part| self.expr(part)).collect();
+                format!("({})", parts.join(" OR "))
+            }
             Expr::Not(inner) => format!("NOT ({})", self.expr(inner)),
             Expr::Test(condition) => self.condition(condition),
         }
     }
 
-    fn group(&mut self, parts: &[Expr], word: &str) -> String {
-        let parts: Vec<String> = parts.iter().map(|part| self.expr(part)).collect();
-        format!("({})", parts.join(word))
+    /// Conditions that must all hold. Two bounds of one declared number become one condition that reads the number once, which is
+    /// what most of the time goes into.
+    fn all(&mut self, parts: &[Expr]) -> Vec<String> {
+        let bounds: Vec<Option<Bound>> = parts.iter().map(|part| self.bound(part)).collect();
+        let mut taken = vec![false; parts.len()];
+        let mut compiled = Vec::new();
+        for (place, part) in parts.iter().enumerate() {
+            if taken[place] {
+                continue;
+            }
+            let range = bounds[place].and_then(|bound| {
+                let behind = bounds.iter().enumerate().skip(place + 1).filter(|(other, _)| !taken[*other]);
+                let mut ranges = behind.filter_map(|(other, second)| Some((other, bound.with((*second)?)?)));
+                ranges.next()
+            });
+            compiled.push(match range {
+                Some((other, (name, least, below))) => {
+                    taken[other] = true;
+                    let key = self.param(name.as_str());
+                    let bounds = self.numbers(&[Literal::Number(least), Literal::Number(below)]).join("::jsonb, ");
+                    format!("coalesce(width_bucket(u.attributes -> {key}::text, ARRAY[{bounds}::jsonb]) = 1, FALSE)")
+                }
+                None => self.expr(part),
+            });
+        }
+        compiled
+    }
+
+    /// The bound that a condition sets to a number, where every value of the attribute is one.
+    fn bound<'e>(&self, part: &'e Expr) -> Option<Bound<'e>> {
+        let Expr::Test(Condition { test: Test::Compare { field: Field::Attribute(name), comparison, value }, .. }) =
+            part
+        else {
+            return None;
+        };
+        let (Literal::Number(number), true) = (value, self.postgres) else { return None };
+        let is_number = self.declared.get(name.as_str()) == Some(&AttributeKind::Number);
+        // Values are as exact as the bound is: whatever is above it is no less than the next number.
+        let (is_lower, at) = match comparison {
+            Comparison::AtLeast => (true, *number),
+            Comparison::Greater => (true, number.next_up()),
+            Comparison::Less => (false, *number),
+            Comparison::AtMost => (false, number.next_up()),
+            _ => return None,
+        };
+        (is_number && at.is_finite()).then_some(Bound { name, is_lower, at })
     }
 
     fn condition(&mut self, condition: &Condition) -> String {
@@ -231,7 +296,8 @@ impl Compiler<'_> {
             return (if missing_counts { "TRUE" } else { "FALSE" }).to_owned();
         }
         let channel = self.param(channel.as_str());
-        let states: Vec<String> = listed.into_iter().map(|state| self.param(state.as_str())).collect();
+        // Words of ours, in the text: so PostgreSQL sees which index holds no others.
+        let states: Vec<String> = listed.into_iter().map(|state| format!("'{}'", state.as_str())).collect();
         if self.looks_up_consent {
             return format!(
                 "coalesce((SELECT c.state FROM consents c WHERE c.user_id = u.id AND c.channel = {channel}), 'none') {}IN ({})",

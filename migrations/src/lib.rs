@@ -34,6 +34,7 @@ mod m20261127_000091_webhooks;
 mod m20261127_000092_throughput_shards;
 mod m20261128_000093_folded_statistics;
 mod m20261128_000094_reconciliations;
+mod m20261128_000095_opt_outs;
 
 /// Applies and reverts the migrations.
 pub struct Migrator;
@@ -70,6 +71,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261127_000092_throughput_shards::Migration),
             Box::new(m20261128_000093_folded_statistics::Migration),
             Box::new(m20261128_000094_reconciliations::Migration),
+            Box::new(m20261128_000095_opt_outs::Migration),
         ]
     }
 }

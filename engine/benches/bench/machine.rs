@@ -78,6 +78,8 @@ pub struct Usage {
     parent: u32,
     /// CPU time, its own and the kernel's for it.
     pub cpu: Duration,
+    /// What processes that it started and that have ended took: PostgreSQL's parallel workers live for one statement each.
+    ended: Duration,
 }
 
 /// The most memory that a process has held at one moment, and what it holds now, in bytes.
@@ -139,7 +141,12 @@ impl Snapshot {
 
     /// The share of the machine, 0 to 1, that went to processes that are none of ours since `before`.
     pub fn others_since(&self, before: &Self, cores: usize) -> f64 {
-        let ours: Duration = self.ours().map(|(pid, _)| self.cpu_since(before, pid)).sum();
+        let ended =
+            |snapshot: &Self, pid: u32| snapshot.processes.get(&pid).map_or(Duration::ZERO, |usage| usage.ended);
+        let ours: Duration = self
+            .ours()
+            .map(|(pid, _)| self.cpu_since(before, pid) + ended(self, pid).saturating_sub(ended(before, pid)))
+            .sum();
         let busy = self.busy.saturating_sub(before.busy);
         let all = self.at.duration_since(before.at).as_secs_f64() * cores as f64;
         busy.saturating_sub(ours).as_secs_f64() / all
@@ -173,8 +180,9 @@ fn usage(stat: &str) -> Option<Usage> {
     let name = head.split_once('(')?.1.to_owned();
     let fields: Vec<&str> = rest.split_whitespace().collect();
     let number = |place: usize| fields.get(place)?.parse::<u64>().ok();
-    // From the state on: the parent is the second, user and system time the twelfth and thirteenth.
-    Some(Usage { name, parent: fields.get(1)?.parse().ok()?, cpu: ticks(number(11)? + number(12)?) })
+    // From the state on: the parent is the second, user and system time the twelfth and thirteenth, those of ended children the next.
+    let (cpu, ended) = (ticks(number(11)? + number(12)?), ticks(number(13)? + number(14)?));
+    Some(Usage { name, parent: fields.get(1)?.parse().ok()?, cpu, ended })
 }
 
 fn ticks(count: u64) -> Duration {

@@ -182,6 +182,12 @@ fn any_condition() -> impl Strategy<Value = String> {
     let within = |field: &BoxedStrategy<String>, value: BoxedStrategy<&'static str>| {
         (field.clone(), vec(value, 1..4)).prop_map(|(f, v)| format!("{f} in ({})", v.join(", "))).boxed()
     };
+    let ranges = (select(attribute_names()), vec((select(vec!["<", "<=", ">", ">="]), numbers()), 2..4)).prop_map(
+        |(name, bounds)| {
+            let bounds: Vec<String> = bounds.iter().map(|(c, v)| format!("attributes.\"{name}\" {c} {v}")).collect();
+            format!("({})", bounds.join(" and "))
+        },
+    );
     let presence = prop_oneof![names.clone(), words.clone(), created.clone()];
     let behaviours = select(vec![
         "messaged",
@@ -201,6 +207,7 @@ fn any_condition() -> impl Strategy<Value = String> {
     prop_oneof![
         3 => of(&names, &TEXTUAL, texts().boxed()),
         3 => of(&names, &ORDER, numbers().boxed()),
+        2 => ranges,
         2 => of(&names, &ORDER, days().boxed()),
         2 => of(&names, &EQUALITY, truths().boxed()),
         2 => prop_oneof![
@@ -382,14 +389,42 @@ async fn insert_person(db: &DatabaseConnection, index: usize, person: &Person) -
 }
 
 /// The indices of the people whom the compiled filter finds.
-async fn found(db: &DatabaseConnection, filter: &Filter, reach: Reach) -> Result<Vec<usize>, DbErr> {
+async fn found(
+    db: &DatabaseConnection,
+    filter: &Filter,
+    declared: &BTreeMap<String, AttributeKind>,
+    reach: Reach,
+) -> Result<Vec<usize>, DbErr> {
     let backend = db.get_database_backend();
-    let (predicate, values) = compile_declared(filter, &BTreeMap::new(), reach, backend, now(), 2);
+    let (predicate, values) = compile_declared(filter, declared, reach, backend, now(), 2);
     let sql =
         format!("SELECT u.id FROM users u WHERE u.id >= $1 AND u.merged_into IS NULL AND {predicate} ORDER BY u.id");
     let values = std::iter::once(Value::from(user_id(0))).chain(values);
     let rows = db.query_all_raw(Statement::from_sql_and_values(backend, sql, values)).await?;
     rows.iter().map(|row| Ok((row.try_get_by_index::<Uuid>(0)?.as_u128() - 3_000) as usize)).collect()
+}
+
+/// What could be declared of these people: attributes whose values are all of one kind.
+fn kinds(people: &[Person]) -> BTreeMap<String, AttributeKind> {
+    let kind = |value: &serde_json::Value| match value {
+        serde_json::Value::String(text) if text.parse::<NaiveDate>().is_ok() && text.len() == 10 => {
+            Some(AttributeKind::Date)
+        }
+        serde_json::Value::String(_) => Some(AttributeKind::Text),
+        serde_json::Value::Number(_) => Some(AttributeKind::Number),
+        serde_json::Value::Bool(_) => Some(AttributeKind::Boolean),
+        serde_json::Value::Array(list) if list.iter().all(serde_json::Value::is_string) => Some(AttributeKind::List),
+        _ => None,
+    };
+    let mut found: BTreeMap<String, Option<AttributeKind>> = BTreeMap::new();
+    for (name, value) in people.iter().flat_map(|person| &person.attributes) {
+        let kind = kind(value);
+        found
+            .entry(name.clone())
+            .and_modify(|known| *known = known.filter(|known| Some(*known) == kind))
+            .or_insert(kind);
+    }
+    found.into_iter().filter_map(|(name, kind)| Some((name, kind?))).collect()
 }
 
 /// Holds that the compiled filters find exactly those people for whom they evaluate to true.
@@ -401,14 +436,17 @@ async fn agree(db: &DatabaseConnection, people: &[Person], filters: &[String]) -
     for (index, person) in people.iter().enumerate() {
         insert_person(db, index, person).await.map_err(fail)?;
     }
+    let declared = kinds(people);
     for text in filters {
         let filter = parse(text).map_err(|error| TestCaseError::fail(format!("{text}: {error:?}")))?;
         let expected: Vec<usize> =
             (0..people.len()).filter(|index| evaluate(&filter, &facts(&people[*index]), now())).collect();
         for reach in [Reach::Everyone, Reach::Few] {
-            let found =
-                found(db, &filter, reach).await.map_err(|error| TestCaseError::fail(format!("{text}: {error}")))?;
-            prop_assert_eq!(&found, &expected, "{:?}: {}", reach, text);
+            for declared in [&BTreeMap::new(), &declared] {
+                let found = found(db, &filter, declared, reach).await;
+                let found = found.map_err(|error| TestCaseError::fail(format!("{text}: {error}")))?;
+                prop_assert_eq!(&found, &expected, "{:?}, {:?}: {}", reach, declared, text);
+            }
         }
         if let Some((sql, values)) = count_of_consent(&filter) {
             let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, values);
@@ -485,7 +523,7 @@ fn the_largest_filters_run() {
         create_tables(&db).await.expect("tables");
         for text in texts {
             let filter = parse(&text).expect("within every limit");
-            assert_eq!(found(&db, &filter, Reach::Everyone).await, Ok(vec![]));
+            assert_eq!(found(&db, &filter, &BTreeMap::new(), Reach::Everyone).await, Ok(vec![]));
         }
     });
 }
