@@ -20,7 +20,9 @@ pub fn listen(palette_open: RwSignal<bool>, drawer_open: RwSignal<bool>) {
             let key = event.key();
             if (event.ctrl_key() || event.meta_key()) && key.eq_ignore_ascii_case("k") {
                 event.prevent_default();
-                palette_open.update(|open| *open = !*open);
+                // What the page shows counts: of a palette that Esc closed, the browser tells a moment later.
+                let shown = document().query_selector("dialog[open][aria-label='Go to']");
+                palette_open.set(!shown.is_ok_and(|shown| shown.is_some()));
                 return;
             }
             if key == "Escape" {

@@ -28,8 +28,14 @@ pub fn Dialog(
             dialog.close();
         }
     });
+    // The browser says a moment later that it closed one, and by then it may have been opened again.
+    let closed = move || {
+        if element.get_untracked().is_none_or(|dialog| !dialog.open()) {
+            open.set(false);
+        }
+    };
     view! {
-        <dialog node_ref=element class="dialog" aria-label=move || title.get() on:close=move |_| open.set(false)>
+        <dialog node_ref=element class="dialog" aria-label=move || title.get() on:close=move |_| closed()>
             <header class="dialog-head">
                 <h2>{move || title.get()}</h2>
                 <button type="button" class="btn btn-quiet" aria-label="Close" on:click=move |_| open.set(false)>

@@ -319,7 +319,7 @@ mod tests {
 
     #[test]
     fn acts_follow_the_status() {
-        check(&campaign(CampaignStatus::Draft), &[Act::Launch, Act::Copy, Act::Archive]);
+        check(&campaign(CampaignStatus::Draft), &[Act::Launch, Act::Copy, Act::Archive, Act::Delete]);
         check(&campaign(CampaignStatus::Scheduled), &[Act::Launch, Act::Unschedule, Act::Copy, Act::Cancel]);
         check(&campaign(CampaignStatus::Running), &[Act::Pause, Act::Copy, Act::Cancel]);
         check(&campaign(CampaignStatus::Paused), &[Act::Resume, Act::Copy, Act::Cancel]);
@@ -335,13 +335,13 @@ mod tests {
         let at = chrono::DateTime::UNIX_EPOCH;
         let with = |approval| Campaign { approval, ..campaign(CampaignStatus::Draft) };
         let approved = || Approval::Approved { proposed_by: "a".to_owned(), by: "b".to_owned(), at };
-        check(&with(Approval::Missing), &[Act::Propose, Act::Copy, Act::Archive]);
-        check(&with(Approval::Proposed { by: "a".to_owned(), at }), &[Act::Copy, Act::Archive]);
-        check(&with(Approval::Void), &[Act::Propose, Act::Copy, Act::Archive]);
-        check(&with(approved()), &[Act::Launch, Act::Copy, Act::Archive]);
+        check(&with(Approval::Missing), &[Act::Propose, Act::Copy, Act::Archive, Act::Delete]);
+        check(&with(Approval::Proposed { by: "a".to_owned(), at }), &[Act::Copy, Act::Archive, Act::Delete]);
+        check(&with(Approval::Void), &[Act::Propose, Act::Copy, Act::Archive, Act::Delete]);
+        check(&with(approved()), &[Act::Launch, Act::Copy, Act::Archive, Act::Delete]);
         let mut later = with(approved());
         later.form.start = at.into();
-        check(&later, &[Act::Schedule, Act::Copy, Act::Archive]);
+        check(&later, &[Act::Schedule, Act::Copy, Act::Archive, Act::Delete]);
         later.status = CampaignStatus::Scheduled;
         check(&later, &[Act::Unschedule, Act::Copy, Act::Cancel]);
     }
