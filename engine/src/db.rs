@@ -13,7 +13,8 @@ use crate::error::{Error, Result};
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, ExecResult, FromQueryResult,
-    QueryResult, Statement, TransactionTrait, Value,
+    QueryResult, RuntimeErr, Statement, TransactionTrait, Value,
+    sqlx::{Decode, Postgres, Row as _, Sqlite},
 };
 use std::path::PathBuf;
 
@@ -267,11 +268,32 @@ pub async fn exec<C: ConnectionTrait>(conn: &C, sql: &str, values: Vec<Value>) -
     Ok(conn.execute_raw(statement).await?.rows_affected())
 }
 
+/// Reads all rows of a query, as they came. See [`at`].
+pub(crate) async fn rows<C: ConnectionTrait>(conn: &C, sql: &str, values: Vec<Value>) -> Result<Vec<QueryResult>> {
+    let statement = Statement::from_sql_and_values(conn.get_database_backend(), sql, values);
+    Ok(conn.query_all_raw(statement).await?)
+}
+
+/// What stands in a row at this place, which must be of the asked type: it is neither looked for by name nor compared with the column's
+/// type, which is most of what it costs to read a list.
+///
+/// # Errors
+/// [`DbErr`] if it cannot be read so.
+pub(crate) fn at<'r, T>(row: &'r QueryResult, place: usize) -> Result<T, DbErr>
+where
+    T: Decode<'r, Postgres> + Decode<'r, Sqlite>,
+{
+    let read = match (row.try_as_pg_row(), row.try_as_sqlite_row()) {
+        (Some(row), _) => row.try_get_unchecked(place),
+        (_, Some(row)) => row.try_get_unchecked(place),
+        _ => return Err(DbErr::Type("a row of neither database".to_owned())),
+    };
+    read.map_err(|error| DbErr::Query(RuntimeErr::SqlxError(error.into())))
+}
+
 /// Reads all rows of a query.
 pub async fn all<T: FromQueryResult, C: ConnectionTrait>(conn: &C, sql: &str, values: Vec<Value>) -> Result<Vec<T>> {
-    let statement = Statement::from_sql_and_values(conn.get_database_backend(), sql, values);
-    let rows = conn.query_all_raw(statement).await?;
-    rows.iter().map(|row| T::from_query_result(row, "").map_err(Error::from)).collect()
+    rows(conn, sql, values).await?.iter().map(|row| T::from_query_result(row, "").map_err(Error::from)).collect()
 }
 
 /// Reads the first row of a query.

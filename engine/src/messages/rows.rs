@@ -15,13 +15,13 @@ use domain::{
     message::{Decision, MessageRow, State},
     phone::{Channel, Phone},
 };
-use sea_orm::{ConnectionTrait, FromQueryResult};
+use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, QueryResult};
 use serde_json::Value;
 use std::{collections::HashMap, sync::LazyLock};
 use uuid::Uuid;
 
 /// A message's row as lists show it, with the names of what it points to.
-#[derive(Debug, Clone, FromQueryResult)]
+#[derive(Debug, Clone)]
 pub struct Record {
     pub campaign_id: Uuid,
     pub seq: i64,
@@ -39,7 +39,7 @@ pub struct Record {
     pub decision: Option<String>,
 }
 
-/// The columns of [`Record`]. The newest decision is one step down the primary key of `decisions`.
+/// The columns of [`Record`], in the order of its [`FromQueryResult`]. The newest decision is one step down the primary key of `decisions`.
 static COLUMNS: LazyLock<String> = LazyLock::new(|| {
     let explained = [State::Pending, State::Skipped, State::Expired].map(|state| state.rank().to_string()).join(", ");
     format!(
@@ -50,6 +50,26 @@ static COLUMNS: LazyLock<String> = LazyLock::new(|| {
              ORDER BY d.id DESC LIMIT 1) END AS decision"
     )
 });
+
+/// By their place, as a name is looked for in each row anew. So they are the first columns of every statement that reads them.
+impl FromQueryResult for Record {
+    fn from_query_result(row: &QueryResult, _: &str) -> std::result::Result<Self, DbErr> {
+        Ok(Self {
+            campaign_id: db::at(row, 0)?,
+            seq: db::at(row, 1)?,
+            user_id: db::at(row, 2)?,
+            state: db::at(row, 3)?,
+            attempt: db::at(row, 4)?,
+            error_code: db::at(row, 5)?,
+            updated_at: db::at(row, 6)?,
+            campaign_name: db::at(row, 7)?,
+            channel: db::at(row, 8)?,
+            user_name: db::at(row, 9)?,
+            phone: db::at(row, 10)?,
+            decision: db::at(row, 11)?,
+        })
+    }
+}
 
 /// The same with what only its own page needs.
 #[derive(Debug, Clone, FromQueryResult)]

@@ -27,7 +27,7 @@ const WINDOW_ROWS: i64 = 20_000;
 /// How many rows one page looks at.
 const LOOKED_AT_MAX: i64 = 200_000;
 /// How many campaigns are found at a time.
-const CAMPAIGNS_STEP: i64 = 50;
+const CAMPAIGNS_STEP: i64 = 10;
 
 /// Messages that match, newest campaign first and newest message first within it. See the module for what a page may miss.
 ///
@@ -146,9 +146,12 @@ fn narrow(query: &MessageQuery, sql: &mut String, values: &mut Vec<Value>) {
     }
 }
 
+/// A campaign that may hold what is asked for.
 #[derive(FromQueryResult)]
-struct CampaignRow {
+struct Candidate {
     id: Uuid,
+    /// The highest seq that is looked at.
+    top: i64,
 }
 
 #[derive(FromQueryResult)]
@@ -175,17 +178,23 @@ struct Search<'s, C> {
 
 impl<C: ConnectionTrait> Search<'_, C> {
     async fn run(mut self, mut place: Place) -> Result<Found> {
+        let mut first = self.known(place);
         loop {
-            let campaigns = self.campaigns(place).await?;
-            let is_last = (campaigns.len() as i64) < CAMPAIGNS_STEP;
-            for campaign in campaigns {
-                let below = if campaign == place.campaign { place.at } else { i64::MAX };
-                place = Place { campaign, at: below };
+            let (campaigns, is_last) = match first.take() {
+                Some(first) => (vec![first], self.query.campaign.is_some()),
+                None => {
+                    let found = self.campaigns(place).await?;
+                    let is_last = (found.len() as i64) < CAMPAIGNS_STEP;
+                    (found, is_last)
+                }
+            };
+            for Candidate { id: campaign, top } in campaigns {
+                let below = if campaign == place.campaign { place.at.min(top + 1) } else { top + 1 };
                 if let Some(at) = self.campaign(campaign, below).await? {
                     return Ok(Found { records: self.found, next: Some(Place { campaign, at }) });
                 }
                 // Through with this one: the next begins below it.
-                place.at = i64::MIN;
+                place = Place { campaign, at: i64::MIN };
             }
             if is_last {
                 return Ok(Found { records: self.found, next: None });
@@ -193,9 +202,22 @@ impl<C: ConnectionTrait> Search<'_, C> {
         }
     }
 
+    /// The campaign that a page begins in, where that needs no search: the cursor names one within which it stands, or all messages
+    /// of one are asked for.
+    fn known(&self, place: Place) -> Option<Candidate> {
+        let is_asked = |campaign| self.query.campaign.is_none_or(|only| only.0 == campaign);
+        if (1..i64::MAX).contains(&place.at) && is_asked(place.campaign) {
+            return Some(Candidate { id: place.campaign, top: place.at - 1 });
+        }
+        let only = self.query.campaign.filter(|_| place == Place::FIRST && self.all_match())?;
+        Some(Candidate { id: only.0, top: i64::MAX - 1 })
+    }
+
     /// Campaigns from this place on that can hold what is asked for, newest first.
-    async fn campaigns(&self, place: Place) -> Result<Vec<Uuid>> {
-        let mut sql = "SELECT c.id FROM campaigns c WHERE ".to_owned();
+    async fn campaigns(&self, place: Place) -> Result<Vec<Candidate>> {
+        let mut sql = "SELECT c.id, COALESCE((SELECT m.seq FROM messages m WHERE m.campaign_id = c.id ORDER BY m.seq DESC LIMIT 1), 0) AS top
+            FROM campaigns c WHERE "
+            .to_owned();
         // A place at the end of a campaign is the beginning of the one before it.
         sql += if place.at == i64::MIN { "c.id < $1" } else { "c.id <= $1" };
         let mut values = values![place.campaign];
@@ -230,8 +252,7 @@ impl<C: ConnectionTrait> Search<'_, C> {
         }
         values.push(CAMPAIGNS_STEP.into());
         sql += &format!(" ORDER BY c.id DESC LIMIT ${}", values.len());
-        let rows: Vec<CampaignRow> = db::all(self.conn, &sql, values).await?;
-        Ok(rows.into_iter().map(|row| row.id).collect())
+        db::all(self.conn, &sql, values).await
     }
 
     /// Fills the page from one campaign, below this seq. Answers where the next page begins if this one is over, and `None`
@@ -278,11 +299,7 @@ impl<C: ConnectionTrait> Search<'_, C> {
     /// The rows that the next statement looks at: how many, and the lowest seq among them.
     async fn window(&self, campaign: Uuid, below: i64) -> Result<Window> {
         let Some(gate) = self.query.gate else {
-            // Seqs are dense: they count an audience from 1. So a window needs no look at its rows, only the first one its top.
-            let below = match below {
-                i64::MAX => self.top(campaign).await? + 1,
-                below => below,
-            };
+            // Seqs are dense: they count an audience from 1. So a window needs no look at its rows.
             let count = WINDOW_ROWS.min(below - 1).max(0);
             return Ok(Window { least: (count > 0).then(|| below - count), count });
         };
@@ -290,12 +307,6 @@ impl<C: ConnectionTrait> Search<'_, C> {
                 WHERE campaign_id = $1 AND seq < $2 AND gate = $4 ORDER BY seq DESC LIMIT $3) AS looked_at";
         let values = values![campaign, below, WINDOW_ROWS, gate.as_str()];
         Ok(db::one(self.conn, sql, values).await?.unwrap_or(Window { least: None, count: 0 }))
-    }
-
-    /// The highest seq of a campaign; 0 without messages.
-    async fn top(&self, campaign: Uuid) -> Result<i64> {
-        let sql = "SELECT seq AS value FROM messages WHERE campaign_id = $1 ORDER BY seq DESC LIMIT 1";
-        Ok(db::scalar(self.conn, sql, values![campaign]).await?.unwrap_or(0))
     }
 
     /// The messages between these two seqs that match, highest first.

@@ -42,6 +42,7 @@ pub async fn list_sorted(
 ) -> Result<Page<User>> {
     let Which { people, by, values } = which(engine, actor, filter, sort, page).await?;
     let rows = super::read(engine.db.asked(), &people, &by, values).await?;
+    begins_somewhere(engine, sort, page, rows.is_empty()).await?;
     Ok(Page::cut(rows, page.limit(), |user| cursor(sort, user.id, user.updated_at)))
 }
 
@@ -58,6 +59,7 @@ pub async fn list_stored(
 ) -> Result<Page<StoredUser>> {
     let Which { people, by, values } = which(engine, actor, filter, sort, page).await?;
     let rows = stored::read(engine.db.asked(), &people, &by, values).await?;
+    begins_somewhere(engine, sort, page, rows.is_empty()).await?;
     Ok(Page::cut(rows, page.limit(), |user| cursor(sort, user.id, user.updated_at)))
 }
 
@@ -81,7 +83,7 @@ async fn which(engine: &Engine, actor: &Actor, filter: &str, sort: UserSort, pag
     }
     let mut values: Vec<Value> = values![i64::from(page.limit()) + 1];
     let beyond = match &page.after {
-        Some(cursor) => order.beyond(conn, cursor, &mut values).await?,
+        Some(cursor) => order.beyond(cursor, &mut values)?,
         None => "TRUE".to_owned(),
     };
     let Matching { sql: predicate, params, .. } =
@@ -120,7 +122,7 @@ impl Order {
             UserSort::Changed | UserSort::Unchanged => Some("u.updated_at".to_owned()),
         };
         let down = matches!(sort, UserSort::Newest | UserSort::NameDown | UserSort::Changed);
-        Self { key, down, by_name: matches!(sort, UserSort::Name | UserSort::NameDown) }
+        Self { key, down, by_name: is_by_name(sort) }
     }
 
     fn by(&self) -> String {
@@ -132,30 +134,42 @@ impl Order {
     }
 
     /// The condition of lying beyond a cursor; its parameters follow those that are there.
-    async fn beyond<C: ConnectionTrait>(&self, conn: &C, cursor: &str, values: &mut Vec<Value>) -> Result<String> {
+    fn beyond(&self, cursor: &str, values: &mut Vec<Value>) -> Result<String> {
         let sign = if self.down { "<" } else { ">" };
         let no_cursor = || Error::invalid("after", "this is not a cursor");
         let Some(key) = &self.key else {
-            let id: Uuid = cursor.parse().map_err(|_| no_cursor())?;
-            values.push(id.into());
+            values.push(person(cursor)?.into());
             return Ok(format!("u.id {sign} ${}", values.len()));
         };
-        let id: Uuid = if self.by_name {
-            let id: Uuid = cursor.parse().map_err(|_| no_cursor())?;
-            let sql = format!("SELECT {key} AS value FROM users u WHERE u.id = $1");
-            let name: Option<String> = db::scalar(conn, &sql, values![id]).await?;
-            let gone = || Error::invalid("after", "the last person of the page before is gone; begin again");
-            values.push(name.ok_or_else(gone)?.into());
-            id
-        } else {
-            let (nanos, id) = cursor.split_once('.').ok_or_else(no_cursor)?;
-            let at = DateTime::from_timestamp_nanos(nanos.parse().map_err(|_| no_cursor())?);
-            values.push(at.into());
-            id.parse().map_err(|_| no_cursor())?
-        };
-        values.push(id.into());
+        if self.by_name {
+            values.push(person(cursor)?.into());
+            let id = values.len();
+            return Ok(format!("({key}, u.id) {sign} ((SELECT {key} FROM users u WHERE u.id = ${id}), ${id})"));
+        }
+        let (nanos, id) = cursor.split_once('.').ok_or_else(no_cursor)?;
+        let at = DateTime::from_timestamp_nanos(nanos.parse().map_err(|_| no_cursor())?);
+        values.extend(values![at, person(id)?]);
         Ok(format!("({key}, u.id) {sign} (${}, ${})", values.len() - 1, values.len()))
     }
+}
+
+const fn is_by_name(sort: UserSort) -> bool {
+    matches!(sort, UserSort::Name | UserSort::NameDown)
+}
+
+/// The person that a cursor names.
+fn person(cursor: &str) -> Result<Uuid> {
+    cursor.parse().map_err(|_| Error::invalid("after", "this is not a cursor"))
+}
+
+/// That an empty page is one behind the last, and does not begin at someone who is gone: a cursor by name finds the name by its
+/// person.
+async fn begins_somewhere(engine: &Engine, sort: UserSort, page: &PageRequest, is_empty: bool) -> Result<()> {
+    let Some(cursor) = page.after.as_deref().filter(|_| is_empty && is_by_name(sort)) else { return Ok(()) };
+    let sql = "SELECT id AS value FROM users WHERE id = $1";
+    let found: Option<Uuid> = db::scalar(engine.db.asked(), sql, values![person(cursor)?]).await?;
+    let gone = || Error::invalid("after", "the last person of the page before is gone; begin again");
+    found.map(|_| ()).ok_or_else(gone)
 }
 
 fn cursor(sort: UserSort, id: UserId, updated_at: DateTime<Utc>) -> String {

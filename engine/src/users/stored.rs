@@ -1,57 +1,69 @@
-//! A page of people on its way out as JSON: attributes stay the text that they are stored as, since nobody looks into them here,
-//! and columns are read by their place. It is what a page through the API costs most for.
+//! A page of people on its way out as JSON: a row is written as the database sent it, without being taken apart first and put
+//! together again. That is what a page through the API would cost most for.
 
 use crate::{Result, db};
 use chrono::{DateTime, Utc};
 use domain::{consent::ConsentView, ids::UserId, phone::Channel};
-use sea_orm::{ConnectionTrait, FromQueryResult, QueryResult, Value};
-use serde::Serialize;
+use sea_orm::{ConnectionTrait, DbErr, QueryResult, Value};
+use serde::{
+    Serialize, Serializer,
+    ser::{Error as _, SerializeStruct as _},
+};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
 /// What [`domain::user::User`] is, written out alike.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 pub struct StoredUser {
     pub(super) id: UserId,
-    phone: Option<String>,
-    whatsapp_id: Option<String>,
-    name: Option<String>,
-    locale: Option<String>,
-    zone: Option<String>,
-    attributes: Box<RawValue>,
-    consents: Vec<ConsentView>,
-    merged_into: Option<UserId>,
-    created_at: DateTime<Utc>,
     pub(super) updated_at: DateTime<Utc>,
+    row: QueryResult,
 }
 
-/// In the order of [`StoredUser::from_query_result`].
 const COLUMNS: &str =
     "u.id, u.phone, u.whatsapp_id, u.name, u.locale, u.zone, CAST(u.attributes AS text), u.merged_into, u.created_at,
     u.updated_at";
+const ID: usize = 0;
+const TEXTS: [(&str, usize); 5] = [("phone", 1), ("whatsapp_id", 2), ("name", 3), ("locale", 4), ("zone", 5)];
+const ATTRIBUTES: usize = 6;
+const MERGED_INTO: usize = 7;
+const CREATED_AT: usize = 8;
+const UPDATED_AT: usize = 9;
+/// Where each channel's state stands, and behind it since when, as [`super::with_consents`] adds them.
+const CONSENTS: [(Channel, usize); 2] = [(Channel::Sms, 10), (Channel::Whatsapp, 12)];
 
-impl FromQueryResult for StoredUser {
-    fn from_query_result(row: &QueryResult, _: &str) -> Result<Self, sea_orm::DbErr> {
-        let on = |channel: Channel, place: usize| -> Result<Option<ConsentView>, sea_orm::DbErr> {
-            let Some(state) = row.try_get_by_index::<Option<String>>(place)? else { return Ok(None) };
-            let state = state.parse().map_err(|_| sea_orm::DbErr::Type(format!("no state of consent: {state}")))?;
-            Ok(Some(ConsentView { channel, state, updated_at: row.try_get_by_index(place + 1)? }))
-        };
-        let (sms, whatsapp) = (on(Channel::Sms, 10)?, on(Channel::Whatsapp, 12)?);
-        let attributes = RawValue::from_string(row.try_get_by_index(6)?);
-        Ok(Self {
-            id: UserId(row.try_get_by_index(0)?),
-            phone: row.try_get_by_index(1)?,
-            whatsapp_id: row.try_get_by_index(2)?,
-            name: row.try_get_by_index(3)?,
-            locale: row.try_get_by_index(4)?,
-            zone: row.try_get_by_index(5)?,
-            attributes: attributes.map_err(|error| sea_orm::DbErr::Json(error.to_string()))?,
-            consents: sms.into_iter().chain(whatsapp).collect(),
-            merged_into: row.try_get_by_index::<Option<Uuid>>(7)?.map(UserId),
-            created_at: row.try_get_by_index(8)?,
-            updated_at: row.try_get_by_index(9)?,
-        })
+impl StoredUser {
+    fn of(row: QueryResult) -> Result<Self> {
+        Ok(Self { id: UserId(db::at(&row, ID)?), updated_at: db::at(&row, UPDATED_AT)?, row })
+    }
+
+    fn consents(&self) -> Result<Vec<ConsentView>, DbErr> {
+        let mut consents = Vec::with_capacity(CONSENTS.len());
+        for (channel, place) in CONSENTS {
+            let Some(state) = db::at::<Option<&str>>(&self.row, place)? else { continue };
+            let state = state.parse().map_err(|_| DbErr::Type(format!("no state of consent: {state}")))?;
+            consents.push(ConsentView { channel, state, updated_at: db::at(&self.row, place + 1)? });
+        }
+        Ok(consents)
+    }
+}
+
+impl Serialize for StoredUser {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        let row = &self.row;
+        let attributes: &RawValue =
+            serde_json::from_str(db::at(row, ATTRIBUTES).map_err(S::Error::custom)?).map_err(S::Error::custom)?;
+        let mut user = serializer.serialize_struct("User", TEXTS.len() + 6)?;
+        user.serialize_field("id", &self.id)?;
+        for (name, place) in TEXTS {
+            user.serialize_field(name, &db::at::<Option<&str>>(row, place).map_err(S::Error::custom)?)?;
+        }
+        user.serialize_field("attributes", attributes)?;
+        user.serialize_field("consents", &self.consents().map_err(S::Error::custom)?)?;
+        user.serialize_field("merged_into", &db::at::<Option<Uuid>>(row, MERGED_INTO).map_err(S::Error::custom)?)?;
+        user.serialize_field("created_at", &db::at::<DateTime<Utc>>(row, CREATED_AT).map_err(S::Error::custom)?)?;
+        user.serialize_field("updated_at", &self.updated_at)?;
+        user.end()
     }
 }
 
@@ -62,5 +74,6 @@ pub(super) async fn read<C: ConnectionTrait>(
     order: &str,
     values: Vec<Value>,
 ) -> Result<Vec<StoredUser>> {
-    db::all(conn, &super::with_consents(COLUMNS, which, order), values).await
+    let rows = db::rows(conn, &super::with_consents(COLUMNS, which, order), values).await?;
+    rows.into_iter().map(StoredUser::of).collect()
 }

@@ -3,6 +3,7 @@
 use domain::{
     attribute::AttributeForm,
     filter::{AttributeKind, MAX_CONDITIONS},
+    ids::UserId,
     operator::Role,
     page::PageRequest,
     phone::Channel,
@@ -17,6 +18,7 @@ use engine::{
     topics, user_views, users,
 };
 use std::time::Duration;
+use uuid::Uuid;
 
 /// All names in an order, read by pages of two.
 async fn names(env: &TestEnv, sort: UserSort) -> Vec<String> {
@@ -101,6 +103,18 @@ both! {
                 assert_eq!(detail(&error).0, "/after", "{sort} {after}");
             }
         }
+    }
+
+    async fn a_page_by_name_is_behind_somebody_who_is_there(env: TestEnv) {
+        let (ann, bo) = (env.user("+12025550141").name("Ann").create().await, env.user("+12025550142").name("Bo").create().await);
+        let behind = |id: UserId| {
+            let (env, page) = (&env, PageRequest::after(Some(id.to_string())));
+            async move { users::list_sorted(&env.engine, &env.admin, "", UserSort::Name, &page).await }
+        };
+        assert_eq!(behind(ann.id).await.unwrap().rows.len(), 1);
+        assert!(behind(bo.id).await.unwrap().rows.is_empty());
+        let (field, why) = detail(&behind(UserId(Uuid::nil())).await.unwrap_err());
+        assert!(field == "/after" && why.contains("is gone"), "{field}: {why}");
     }
 
     async fn a_page_names_nobody_in_its_cursor(env: TestEnv) {

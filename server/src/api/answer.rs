@@ -20,6 +20,9 @@ use utoipa::{
     openapi::{RefOr, Schema},
 };
 
+/// How long a row of a list is, if it is not unusually long.
+const ROW_BYTES: usize = 512;
+
 /// One page of a list.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Listed<T> {
@@ -143,7 +146,13 @@ pub type Answer = Result<Response, Failure>;
 
 /// One resource, with its tag.
 pub fn one<T: Serialize>(status: StatusCode, value: &T) -> Answer {
-    let body = serde_json::to_vec(value).map_err(Error::internal)?;
+    written(status, value, 1024)
+}
+
+/// What is about so many bytes long, with its tag.
+fn written<T: Serialize>(status: StatusCode, value: &T, bytes: usize) -> Answer {
+    let mut body = Vec::with_capacity(bytes);
+    serde_json::to_writer(&mut body, value).map_err(Error::internal)?;
     let tag = HeaderValue::from_str(&tag(&body)).map_err(Error::internal)?;
     let json = HeaderValue::from_static("application/json");
     Ok((status, [(header::CONTENT_TYPE, json), (header::ETAG, tag)], body).into_response())
@@ -253,7 +262,8 @@ impl Asked {
         let next = page.next.map(|next| self.cursors.write(&self.place.next(next)));
         let prev = self.place.prev().map(|place| self.cursors.write(&place));
         let Some(fields) = &self.fields else {
-            return one(StatusCode::OK, &Listed { data: page.rows, next, prev });
+            let bytes = ROW_BYTES * (page.rows.len() + 1);
+            return written(StatusCode::OK, &Listed { data: page.rows, next, prev }, bytes);
         };
         let known = fields_of(&T::schema());
         if let Some(field) = fields.iter().find(|field| !known.contains(*field)) {
