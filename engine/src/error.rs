@@ -1,7 +1,8 @@
 //! Failures, sorted once into nine kinds.
 
 use domain::problem::{FieldProblem, Kind, Problem};
-use sea_orm::{DbErr, RuntimeErr, SqlErr};
+use sea_orm::{DbErr, RuntimeErr, SqlErr, SqlxError};
+use std::borrow::Cow;
 
 /// What a use case answers.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -101,6 +102,13 @@ impl Error {
         matches!(self, Self::Unavailable { .. } | Self::TooMany { .. })
     }
 
+    /// Whether the database found a value that is not of the kind it was read as.
+    pub(crate) fn is_of_another_kind(&self) -> bool {
+        let Self::Internal { source } = self else { return false };
+        // 22P02: the text is no number; 22003: it is one that no float holds.
+        source.downcast_ref().and_then(code_of).is_some_and(|code| matches!(code.as_ref(), "22P02" | "22003"))
+    }
+
     /// The failure as it crosses the wire: of an internal one, only that it happened.
     pub fn problem(&self, request_id: Option<&str>) -> Problem {
         let kind = self.kind();
@@ -138,26 +146,27 @@ fn is_connection_loss(error: &DbErr) -> bool {
     let (DbErr::Exec(RuntimeErr::SqlxError(inner)) | DbErr::Query(RuntimeErr::SqlxError(inner))) = error else {
         return false;
     };
-    match inner.as_ref() {
-        sea_orm::SqlxError::Io(_) | sea_orm::SqlxError::PoolTimedOut | sea_orm::SqlxError::PoolClosed => true,
-        sea_orm::SqlxError::Database(database) => {
-            // 57P01..57P03: PostgreSQL is going down or coming up; 40001, 40P01: asks for another try; 55P03: a lock was not to be
-            // had in time; 5: SQLite is busy.
-            let passing = ["57P01", "57P02", "57P03", "40001", "40P01", "55P03", "5", "517"];
-            database.code().is_some_and(|code| passing.contains(&code.as_ref()))
-        }
-        _ => false,
-    }
+    // 57P01..57P03: PostgreSQL is going down or coming up; 40001, 40P01: asks for another try; 55P03: a lock was not to be had in
+    // time; 5: SQLite is busy.
+    let passing = ["57P01", "57P02", "57P03", "40001", "40P01", "55P03", "5", "517"];
+    matches!(inner.as_ref(), SqlxError::Io(_) | SqlxError::PoolTimedOut | SqlxError::PoolClosed)
+        || code_of(error).is_some_and(|code| passing.contains(&code.as_ref()))
 }
 
 /// Whether the database ended the statement because its time was over. Only those that answer a filter have such a time.
 fn is_over_time(error: &DbErr) -> bool {
-    let (DbErr::Exec(RuntimeErr::SqlxError(inner)) | DbErr::Query(RuntimeErr::SqlxError(inner))) = error else {
-        return false;
-    };
     // 57014: PostgreSQL canceled the statement; 9: SQLite was interrupted.
-    matches!(inner.as_ref(), sea_orm::SqlxError::Database(database)
-        if matches!(database.code().as_deref(), Some("57014" | "9")))
+    code_of(error).is_some_and(|code| matches!(code.as_ref(), "57014" | "9"))
+}
+
+/// The database's own code of why a statement failed, if it was the database that refused it.
+fn code_of(error: &DbErr) -> Option<Cow<'_, str>> {
+    match error {
+        DbErr::Exec(RuntimeErr::SqlxError(inner)) | DbErr::Query(RuntimeErr::SqlxError(inner)) => {
+            inner.as_database_error()?.code()
+        }
+        _ => None,
+    }
 }
 
 impl From<serde_json::Error> for Error {

@@ -41,7 +41,8 @@ pub enum Reach {
     Few,
 }
 
-/// The same, where every value of these attributes is of the declared kind: then PostgreSQL need not look what it is.
+/// The same, where every value of these attributes is of the declared kind: then PostgreSQL need not look what it is. A statement
+/// that means to look at everyone may fail where one is not (`Error::is_of_another_kind`).
 pub fn compile_declared(
     filter: &Filter,
     declared: &BTreeMap<String, AttributeKind>,
@@ -52,8 +53,7 @@ pub fn compile_declared(
 ) -> (String, Vec<Value>) {
     let Some(expr) = filter.expr() else { return ("TRUE".to_owned(), Vec::new()) };
     let postgres = backend == DbBackend::Postgres;
-    let looks_up_consent = postgres && reach == Reach::Few;
-    let mut compiler = Compiler { postgres, looks_up_consent, declared, now, first_param, values: Vec::new() };
+    let mut compiler = Compiler { postgres, reach, declared, now, first_param, values: Vec::new() };
     let sql = compiler.expr(expr);
     (sql, compiler.values)
 }
@@ -119,10 +119,7 @@ impl<'e> Bound<'e> {
 
 struct Compiler<'d> {
     postgres: bool,
-    /// Whether consent is looked up for each person whom the other conditions leave, rather than joined: PostgreSQL cannot know
-    /// how few those are, and would go through all consents up to where a page begins. A count of everyone joins, as several
-    /// processes cannot share a look-up.
-    looks_up_consent: bool,
+    reach: Reach,
     /// Attributes whose values are all of one kind.
     declared: &'d BTreeMap<String, AttributeKind>,
     now: DateTime<Utc>,
@@ -152,8 +149,8 @@ impl Compiler<'_> {
         }
     }
 
-    /// Conditions that must all hold. Two bounds of one declared number become one condition that reads the number once, which is
-    /// what most of the time goes into.
+    /// Conditions that must all hold. In a count, two bounds of one declared number become one condition that reads the number once,
+    /// which is what most of the time goes into, and as text, which is the quickest way out of JSON. It fails on what is no number.
     fn all(&mut self, parts: &[Expr]) -> Vec<String> {
         let bounds: Vec<Option<Bound>> = parts.iter().map(|part| self.bound(part)).collect();
         let mut taken = vec![false; parts.len()];
@@ -170,9 +167,11 @@ impl Compiler<'_> {
             compiled.push(match range {
                 Some((other, (name, least, below))) => {
                     taken[other] = true;
-                    let key = self.param(name.as_str());
-                    let bounds = self.numbers(&[Literal::Number(least), Literal::Number(below)]).join("::jsonb, ");
-                    format!("coalesce(width_bucket(u.attributes -> {key}::text, ARRAY[{bounds}::jsonb]) = 1, FALSE)")
+                    let (key, least, below) = (self.param(name.as_str()), self.param(least), self.param(below));
+                    format!(
+                        "coalesce(width_bucket((u.attributes ->> {key}::text)::double precision, \
+                         ARRAY[{least}, {below}]::double precision[]) = 1, FALSE)"
+                    )
                 }
                 None => self.expr(part),
             });
@@ -187,7 +186,7 @@ impl Compiler<'_> {
         else {
             return None;
         };
-        let (Literal::Number(number), true) = (value, self.postgres) else { return None };
+        let (Literal::Number(number), true, Reach::Everyone) = (value, self.postgres, self.reach) else { return None };
         let is_number = self.declared.get(name.as_str()) == Some(&AttributeKind::Number);
         // Values are as exact as the bound is: whatever is above it is no less than the next number.
         let (is_lower, at) = match comparison {
@@ -298,9 +297,12 @@ impl Compiler<'_> {
         let channel = self.param(channel.as_str());
         // Words of ours, in the text: so PostgreSQL sees which index holds no others.
         let states: Vec<String> = listed.into_iter().map(|state| format!("'{}'", state.as_str())).collect();
-        if self.looks_up_consent {
+        // For a page it is looked up for each person whom the other conditions leave, rather than joined: PostgreSQL cannot know how
+        // few those are, and would go through all consents up to where the page begins. A count of everyone joins, as several
+        // processes cannot share a look-up.
+        if self.postgres && self.reach == Reach::Few {
             return format!(
-                "coalesce((SELECT c.state FROM consents c WHERE c.user_id = u.id AND c.channel = {channel}), 'none') {}IN ({})",
+                "{}coalesce((SELECT TRUE FROM consents c WHERE c.user_id = u.id AND c.channel = {channel} AND c.state IN ({})), FALSE)",
                 if missing_counts { "NOT " } else { "" },
                 states.join(", ")
             );
@@ -423,10 +425,10 @@ impl Compiler<'_> {
                 let quoted = self.param(serde_json::Value::from(wanted.as_str()).to_string());
                 let wanted = self.param(wanted);
                 // Most texts are in lower case, and found at once. Whether one in other case may be there is told without reading
-                // the list again.
+                // the list again, or at least without taking it apart.
                 return Some(format!(
-                    "coalesce(jsonb_exists(u.attributes -> {key}::text, {wanted}) OR (strpos({folded}, {quoted}) > 0 \
-                     AND jsonb_exists({folded}::jsonb, {wanted})), FALSE)"
+                    "coalesce(jsonb_exists(u.attributes -> {key}::text, {wanted}) OR (u.lists_have_capitals \
+                     AND strpos({folded}, {quoted}) > 0 AND jsonb_exists({folded}::jsonb, {wanted})), FALSE)"
                 ));
             }
             _ => return None,

@@ -227,6 +227,17 @@ pub(crate) async fn count_matching(engine: &Engine, filter: &Filter) -> Result<i
 
 /// How many people match, exactly: everyone is looked at, unless few can match.
 async fn total(engine: &Engine, checked: &Checked) -> Result<i64> {
+    match total_by(engine, checked).await {
+        // What was declared when the filter was read may be another kind by now: then each value is looked at as what it is.
+        Err(error) if error.is_of_another_kind() => {
+            total_by(engine, &Checked { filter: checked.filter.clone(), declared: BTreeMap::new() }).await
+        }
+        found => found,
+    }
+}
+
+/// The same, if attributes are what they were declared as.
+async fn total_by(engine: &Engine, checked: &Checked) -> Result<i64> {
     let conn = engine.db.asked();
     let (sql, params, by_index) = match filter_sql::count_of_consent(&checked.filter) {
         Some((sql, params)) => (sql, params, false),

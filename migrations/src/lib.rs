@@ -35,6 +35,9 @@ mod m20261127_000092_throughput_shards;
 mod m20261128_000093_folded_statistics;
 mod m20261128_000094_reconciliations;
 mod m20261128_000095_opt_outs;
+mod m20261128_000096_capitals_in_lists;
+
+pub use m20261128_000096_capitals_in_lists::COLUMN as LISTS_HAVE_CAPITALS;
 
 /// Applies and reverts the migrations.
 pub struct Migrator;
@@ -72,6 +75,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000093_folded_statistics::Migration),
             Box::new(m20261128_000094_reconciliations::Migration),
             Box::new(m20261128_000095_opt_outs::Migration),
+            Box::new(m20261128_000096_capitals_in_lists::Migration),
         ]
     }
 }

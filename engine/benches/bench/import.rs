@@ -157,7 +157,12 @@ async fn timed<T>(steps: &mut Vec<Step>, name: &'static str, work: impl Future<O
 /// The peer: the same people by `COPY` into a table with the keys of `users`, in rows a second.
 async fn copy(env: &TestEnv, rows: u32) -> Result<f64> {
     let db = env.engine.db.for_migrations();
-    db::exec(db, "CREATE TABLE copied (LIKE users INCLUDING INDEXES INCLUDING CONSTRAINTS)", Vec::new()).await?;
+    db::exec(
+        db,
+        "CREATE TABLE copied (LIKE users INCLUDING INDEXES INCLUDING CONSTRAINTS INCLUDING GENERATED)",
+        Vec::new(),
+    )
+    .await?;
     let mut connection = db.get_postgres_connection_pool().acquire().await?;
     let columns = "id, phone, name, locale, attributes, created_at, updated_at";
     let began = Instant::now();

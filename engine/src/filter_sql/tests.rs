@@ -308,7 +308,12 @@ async fn create_tables(db: &DatabaseConnection) -> Result<(), DbErr> {
     let types = if postgres { ["uuid", "jsonb", "timestamptz"] } else { ["blob", "text", "text"] };
     for (table, columns) in TABLES.iter().zip(columns) {
         let columns = columns.replace("{uuid}", types[0]).replace("{json}", types[1]).replace("{time}", types[2]);
-        db.execute_unprepared(&format!("CREATE TEMPORARY TABLE {table} ({columns})")).await?;
+        let generated = if postgres && *table == "users" {
+            format!(", {}", migrations::LISTS_HAVE_CAPITALS)
+        } else {
+            String::new()
+        };
+        db.execute_unprepared(&format!("CREATE TEMPORARY TABLE {table} ({columns}{generated})")).await?;
     }
     for (index, key) in TOPICS.iter().enumerate() {
         insert(db, "topics", vec![topic_id(index).into(), (*key).into()]).await?;

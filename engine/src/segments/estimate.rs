@@ -9,19 +9,40 @@ use crate::{
     values,
 };
 use domain::{operator::Operation, segment::SegmentEstimate};
-use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult};
+use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult, Value};
 
-/// How many people a sample looks at. One in 25 of them is then known to a tenth.
+/// How many people a sample looks at. What [`COMMON_ONE_IN`] of them have is then known to a tenth.
 const SAMPLE_ROWS: f64 = 12_000.0;
+/// One in how many must match for the sample to be enough.
+const COMMON_ONE_IN: i64 = 25;
+/// How many more are looked at where fewer do.
+const SAMPLE_MORE_ROWS: f64 = 36_000.0;
 /// Up to so many people all are counted.
 const COUNTED_MAX: f64 = 50_000.0;
 /// How many standard deviations the interval reaches to both sides: 95 of 100 times the truth lies within.
 const DEVIATIONS: f64 = 1.96;
 
-#[derive(FromQueryResult)]
+#[derive(Default, FromQueryResult)]
 struct Sampled {
     seen: i64,
     matching: i64,
+}
+
+impl Sampled {
+    /// Looks at about so many of these people, on pages of the table that chance chooses.
+    async fn of<C: ConnectionTrait>(
+        conn: &C,
+        people: f64,
+        rows: f64,
+        predicate: &str,
+        params: Vec<Value>,
+    ) -> Result<Self> {
+        let percent = (100.0 * rows / people).min(100.0);
+        let sql = format!(
+            "SELECT count(*) AS seen, count(*) FILTER (WHERE {predicate}) AS matching FROM users u TABLESAMPLE SYSTEM ({percent})"
+        );
+        Ok(db::one(conn, &sql, params).await?.unwrap_or_default())
+    }
 }
 
 /// About how many people match a filter now. Where there are few people, or few have what the filter asks for, they are
@@ -42,13 +63,12 @@ pub async fn estimate(engine: &Engine, actor: &Actor, text: &str) -> Result<Segm
         return Ok(SegmentEstimate { about: total, least: total, most: total, exact: true });
     }
     let people = people.unwrap_or_default();
-    let percent = (100.0 * SAMPLE_ROWS / people).min(100.0);
-    let sql = format!(
-        "SELECT count(*) AS seen, count(*) FILTER (WHERE {predicate}) AS matching FROM users u TABLESAMPLE SYSTEM ({percent})"
-    );
-    let sampled: Option<Sampled> = db::one(conn, &sql, params).await?;
-    Ok(sampled
-        .map_or(between(people, 0.0, 0.0), |sampled| between(people, sampled.seen as f64, sampled.matching as f64)))
+    let mut sampled = Sampled::of(conn, people, SAMPLE_ROWS, &predicate, params.clone()).await?;
+    if sampled.matching * COMMON_ONE_IN < sampled.seen {
+        let more = Sampled::of(conn, people, SAMPLE_MORE_ROWS, &predicate, params).await?;
+        sampled = Sampled { seen: sampled.seen + more.seen, matching: sampled.matching + more.matching };
+    }
+    Ok(between(people, sampled.seen as f64, sampled.matching as f64))
 }
 
 /// How many people there are by the database's own statistics; `None` where it has none.

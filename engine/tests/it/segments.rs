@@ -93,6 +93,22 @@ both! {
         }
     }
 
+    async fn a_count_outlives_a_change_of_what_is_declared(env: TestEnv) {
+        let form = AttributeForm { name: "age".into(), kind: AttributeKind::Number, description: String::new() };
+        attributes::create(&env.engine, &env.admin, &form).await.unwrap();
+        let mut people = Vec::new();
+        for n in 0..3 {
+            people.push(env.user(&format!("+1202555014{n}")).attribute("age", 35).create().await.id);
+        }
+        // As if both had been written after the filter was read: one that no number is, and one that no float holds.
+        for (user, age) in people.iter().zip(["\"old\"", "1e999"]) {
+            let sql = format!("UPDATE users SET attributes = '{{\"age\": {age}}}' WHERE id = $1");
+            db::exec(env.engine.db.for_migrations(), &sql, vec![user.0.into()]).await.unwrap();
+        }
+        let count = segments::count(&env.engine, &env.admin, "age >= 30 and age < 40").await.unwrap();
+        assert_eq!((count.total, count.sample.len()), (1, 1));
+    }
+
     async fn an_estimate_of_few_people_is_their_count(env: TestEnv) {
         for n in 0..3 {
             env.user(&format!("+120255501{n:02}")).attribute("city", "Bonn").create().await;
