@@ -40,7 +40,10 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
-use tokio::{sync::Semaphore, task::JoinSet};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    task::JoinSet,
+};
 
 /// What every gate says of one person now, for a campaign that stands so: of its pinned template once it was launched,
 /// else of the form.
@@ -65,10 +68,14 @@ pub(crate) async fn steps(
 /// What this process is sending now. Cheap to clone.
 #[derive(Clone)]
 pub struct Slots {
-    /// How many requests may be under way.
-    room: usize,
     /// One permit for each request that may be under way.
     in_flight: Arc<Semaphore>,
+    /// One permit for each message that may be claimed before there is room for its request: while some are sent, the next are
+    /// claimed, in batches that are worth their transaction. As many as may be under way, and no more: what is claimed when a
+    /// process dies is unknown until the provider was asked.
+    ahead: Arc<Semaphore>,
+    /// How many of those must be free before a claim is made.
+    worthwhile: u32,
     /// The campaigns that a run in this process works on: a second doorbell for one of them is answered already.
     running: Arc<Mutex<HashSet<CampaignId>>>,
     /// What was last seen of the kill switch.
@@ -79,16 +86,23 @@ impl Slots {
     /// Room for so many requests at once.
     pub fn new(in_flight: usize) -> Self {
         Self {
-            room: in_flight,
             in_flight: Arc::new(Semaphore::new(in_flight)),
+            ahead: Arc::new(Semaphore::new(in_flight)),
+            worthwhile: u32::try_from(in_flight.div_ceil(2)).unwrap_or(u32::MAX),
             running: Arc::default(),
             kill_switch: Glance::default(),
         }
     }
 
-    /// How many requests must have room before a claim is made: an eighth of all, and no more than a claim takes.
-    fn least(&self, claim_rows: u32) -> u32 {
-        u32::try_from(self.room / 8).unwrap_or(u32::MAX).clamp(1, claim_rows.max(1))
+    /// Waits until a claim is worth its transaction: room for as many messages as it may take, `most` at the most.
+    async fn room_to_claim(&self, most: u32) -> Result<OwnedSemaphorePermit> {
+        let least = self.worthwhile.clamp(1, most.max(1));
+        let mut room = self.ahead.clone().acquire_many_owned(least).await.map_err(crate::Error::internal)?;
+        let more = u32::try_from(self.ahead.available_permits()).unwrap_or(u32::MAX).min(most.saturating_sub(least));
+        if let Ok(more) = self.ahead.clone().try_acquire_many_owned(more) {
+            room.merge(more);
+        }
+        Ok(room)
     }
 
     fn enter(&self, campaign: CampaignId) -> Option<Running> {
@@ -168,10 +182,8 @@ async fn claim_and_send(
         if started.elapsed() >= engine.limits.slice {
             return Ok(Ended::SliceOver);
         }
-        // Waits until a claim is worth its transaction, and gives the permits back at once: each send takes its own.
-        let least = engine.slots.least(engine.limits.claim_rows);
-        drop(engine.slots.in_flight.acquire_many(least).await);
-        let free = engine.slots.in_flight.available_permits().max(least as usize);
+        // Waits for room, and leaves it to others while it is asked whether there is anything to hold this one up.
+        drop(engine.slots.room_to_claim(engine.limits.claim_rows).await?);
         priority::make_way(engine, context).await?;
         if !is_probe {
             is_probe = match breakers::admit(engine, &scopes).await? {
@@ -180,14 +192,16 @@ async fn claim_and_send(
                 Admission::Hold => return Ok(Ended::Held),
             };
         }
+        let mut room = engine.slots.room_to_claim(engine.limits.claim_rows).await?;
         let wanted = match is_probe {
             true => 1,
-            false => engine.limits.claim_rows.min(u32::try_from(free).unwrap_or(u32::MAX)),
+            false => u32::try_from(room.num_permits()).unwrap_or(u32::MAX),
         };
         engine.rates.adjust(&keys, pace.lost().into()).await?;
         let (granted, start) = match engine.rates.take(&keys, wanted).await? {
             Grant::Granted { units, in_us } => (units, Instant::now() + Duration::from_micros(in_us)),
             Grant::Wait(us) => {
+                drop(room);
                 tokio::time::sleep(Duration::from_micros(us).min(NAP_MAX)).await;
                 continue;
             }
@@ -204,12 +218,14 @@ async fn claim_and_send(
                 is_probe &= claimed.outgoing.is_empty();
                 for outgoing in claimed.outgoing {
                     let turn = pace.next(start, outgoing.units);
+                    let place = room.split(1);
                     let (engine, context, settler, pace) =
                         (engine.clone(), context.clone(), settler.clone(), pace.clone());
                     sends.spawn(async move {
-                        send::send(&engine, &context, outgoing, turn, &pace, &settler).await;
+                        send::send(&engine, &context, outgoing, turn, place, &pace, &settler).await;
                     });
                 }
+                drop(room);
                 if granted < wanted {
                     tokio::time::sleep(GATHER).await;
                 }

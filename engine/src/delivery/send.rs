@@ -11,6 +11,7 @@ use crate::{
     provider::{Accepted, SendError},
 };
 use std::time::Instant;
+use tokio::sync::OwnedSemaphorePermit;
 
 /// How handing one message over ended.
 pub(super) enum Ending {
@@ -20,18 +21,21 @@ pub(super) enum Ending {
     Stale,
 }
 
-/// Hands one message to the provider in its turn, and passes on how it ended.
+/// Hands one message to the provider in its turn, and passes on how it ended. `place` is what it takes of the room for messages that are
+/// claimed ahead, until its request has room.
 pub(super) async fn send(
     engine: &Engine,
     context: &Context,
     outgoing: Outgoing,
     turn: Instant,
+    place: Option<OwnedSemaphorePermit>,
     pace: &Pace,
     settler: &Settler,
 ) {
     Pace::wait(turn).await;
     // The semaphore is never closed; were it, the message would be given back like any that waited too long.
     let permit = engine.slots.in_flight.acquire().await.ok();
+    drop(place);
     pace.line_up(turn, outgoing.units).await;
     let held = !outgoing.is_probe && engine.breakers.holds(&context.scopes());
     let may_leave = !held && engine.slots.kill_switch.lets_go(engine, outgoing.claim.committed).await;
