@@ -82,6 +82,7 @@ pub async fn run(machine: &Machine, crowd: &Crowd, rounds: usize) -> Result<Outc
         );
         figures.push(if total >= BROAD { error.with(Target::AtMost(ERROR_GATE)) } else { error });
     }
+    figures.extend(crowd.embedded.counts(&SEGMENTS, rounds).await?);
     let after = Snapshot::take()?;
     Ok(Outcome {
         scenario: "b8",

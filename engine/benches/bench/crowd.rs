@@ -4,6 +4,7 @@
 //! scattered over them by a multiplication, so that no other order follows it. What the tables hold and how they are indexed
 //! is what production has; only the write-ahead log is left out while they are filled, which no reader can tell.
 
+use crate::embedded::Embedded;
 use anyhow::{Context as _, Result, ensure};
 use domain::{attribute::AttributeForm, filter::AttributeKind, ids::CampaignId, message::State};
 use engine::{
@@ -22,11 +23,22 @@ pub const ROWS: RangeInclusive<u32> = 10_000..=20_000_000;
 /// How many campaigns the messages are of.
 pub const CAMPAIGNS: u32 = 10;
 /// One person became known every two seconds, the last one when the clock of the bench starts.
-const APART_MS: i64 = 2_000;
+pub const APART_MS: i64 = 2_000;
 /// What building indexes may hold in memory, per index: more than PostgreSQL ships with, as nobody measures it here.
 const BUILD_MEMORY: &str = "SET LOCAL maintenance_work_mem = '512MB'";
 /// The tables that are filled.
 const TABLES: [&str; 3] = ["users", "consents", "messages"];
+
+/// First names.
+pub const NAMES: [&str; 16] = [
+    "Ada", "Alan", "Barbara", "Claude", "Donald", "Edsger", "Frances", "Grace", "Hedy", "Ida", "Joan", "Karl", "Linus",
+    "Mary", "Niklaus", "Zoe",
+];
+/// Cities, from the one that most people live in to the one that fewest do.
+pub const CITIES: [&str; 16] = [
+    "Berlin", "Hamburg", "Köln", "Bonn", "Bremen", "Dresden", "Essen", "Halle", "Kassel", "Kiel", "Mainz", "München",
+    "Rostock", "Dortmund", "Aachen", "Ulm",
+];
 
 /// A scattered number below 2^32 for each `n`.
 const SCATTERED: &str = "(n * 2654435761 % 4294967296)";
@@ -41,6 +53,8 @@ pub struct Crowd {
     pub campaigns: Vec<CampaignId>,
     /// How long it took to make.
     pub took: Duration,
+    /// The same kind of people on SQLite.
+    pub embedded: Embedded,
 }
 
 #[derive(FromQueryResult)]
@@ -55,24 +69,15 @@ impl Crowd {
     pub async fn gather(rows: u32) -> Result<Self> {
         let began = Instant::now();
         let env = TestEnv::durable().await;
-        for (name, kind) in [
-            ("city", AttributeKind::Text),
-            ("plan", AttributeKind::Text),
-            ("code", AttributeKind::Text),
-            ("age", AttributeKind::Number),
-            ("ltv", AttributeKind::Number),
-            ("tags", AttributeKind::List),
-        ] {
-            let form = AttributeForm { name: name.into(), kind, description: String::new() };
-            attributes::create(&env.engine, &env.admin, &form).await?;
-        }
+        declare(&env).await?;
         let mut campaigns = Vec::new();
         for _ in 0..CAMPAIGNS {
             env.engine.clock.advance(Duration::from_secs(1));
             campaigns.push(env.campaign().create().await.id);
         }
         env.leave_jobs();
-        let mut crowd = Self { env, rows, campaigns, took: Duration::ZERO };
+        let embedded = Embedded::gather(rows).await?;
+        let mut crowd = Self { env, rows, campaigns, took: Duration::ZERO, embedded };
         crowd.fill().await?;
         crowd.took = began.elapsed();
         eprintln!("bench: {rows} people and messages took {:.0} s", crowd.took.as_secs_f64());
@@ -90,13 +95,13 @@ impl Crowd {
             conn.execute_unprepared(&index.drop).await?;
         }
         let people = async {
-            conn.execute_unprepared(&self.users()?).await.context("users")?;
-            conn.execute_unprepared(&self.consents()?).await.context("consents")?;
+            conn.execute_unprepared(&self.users()).await.context("users")?;
+            conn.execute_unprepared(&self.consents()).await.context("consents")?;
             anyhow::Ok(())
         };
         let messages = async {
             for (place, campaign) in self.campaigns.iter().enumerate() {
-                conn.execute_unprepared(&self.messages(place as u32, *campaign)?).await.context("messages")?;
+                conn.execute_unprepared(&self.messages(place as u32, *campaign)).await.context("messages")?;
                 conn.execute_unprepared(&rollup(*campaign)).await.context("campaign_stats")?;
             }
             anyhow::Ok(())
@@ -131,27 +136,25 @@ impl Crowd {
     }
 
     /// The id of person `n`, from 1, as SQL.
-    fn id_of(&self, n: &str) -> Result<String> {
-        let base = start_ms()? - i64::from(self.rows) * APART_MS;
-        Ok(format!(
+    fn id_of(&self, n: &str) -> String {
+        let base = start_ms() - i64::from(self.rows) * APART_MS;
+        format!(
             "(lpad(to_hex({base} + ({n})::bigint * {APART_MS}), 12, '0') || '70008000' || \
              lpad(to_hex(({n})::bigint), 12, '0'))::uuid"
-        ))
+        )
     }
 
     /// Cities from 40 % down to 2 %, four plans, ages from 18 to 77, a code of one's own, tags with a quarter each.
-    fn users(&self) -> Result<String> {
-        let (id, rows) = (self.id_of("n")?, self.rows);
-        Ok(format!(
+    fn users(&self) -> String {
+        let (id, rows, names, cities) = (self.id_of("n"), self.rows, array(&NAMES), array(&CITIES));
+        format!(
             "INSERT INTO users (id, phone, name, locale, zone, attributes, created_at, updated_at)
              SELECT {id}, '+49151' || lpad((n * 7654321 % 100000000)::text, 8, '0'),
-                (ARRAY['Ada','Alan','Barbara','Claude','Donald','Edsger','Frances','Grace','Hedy','Ida','Joan','Karl','Linus',
-                    'Mary','Niklaus','Zoe'])[1 + h % 16] || ' ' || to_hex(h),
+                ({names})[1 + h % 16] || ' ' || to_hex(h),
                 (ARRAY['de-DE','en-GB','si-LK','es-MX'])[1 + h / 16 % 4],
                 (ARRAY['Europe/Berlin','Europe/London','Asia/Colombo','America/Mexico_City'])[1 + h / 16 % 4],
                 jsonb_build_object(
-                    'city', (ARRAY['Berlin','Hamburg','Köln','Bonn','Bremen','Dresden','Essen','Halle','Kassel','Kiel','Mainz',
-                        'München','Rostock','Dortmund','Aachen','Ulm'])[1 + floor(16 * power(h / 4294967296.0::float8, 3))::int],
+                    'city', ({cities})[1 + floor(16 * power(h / 4294967296.0::float8, 3))::int],
                     'plan', (ARRAY['free','plus','pro','team'])[1 + h / 64 % 4], 'age', 18 + h / 256 % 60,
                     'ltv', (h % 100000) / 100.0, 'code', 'C' || n,
                     'tags', array_remove(ARRAY[CASE WHEN h / 7 % 4 = 0 THEN 'vip' END, CASE WHEN h / 11 % 4 = 0 THEN 'beta' END,
@@ -160,33 +163,33 @@ impl Crowd {
                 '{START}'::timestamptz - ({rows} - n) * interval '{APART_MS} milliseconds',
                 '{START}'::timestamptz - h % {rows} * interval '1 second'
              FROM (SELECT n, {SCATTERED} AS h FROM generate_series(1, {rows}::bigint) AS n) AS made"
-        ))
+        )
     }
 
     /// By SMS 5 % said no and 5 % nothing; by WhatsApp 40 % said yes.
-    fn consents(&self) -> Result<String> {
-        let (id, rows) = (self.id_of("n")?, self.rows);
-        Ok(format!(
+    fn consents(&self) -> String {
+        let (id, rows) = (self.id_of("n"), self.rows);
+        format!(
             "INSERT INTO consents (user_id, channel, state, stops, updated_at)
              SELECT {id}, channel,
                 CASE WHEN channel = 'sms' THEN CASE WHEN h % 100 < 5 THEN 'opted_out' WHEN h % 100 < 10 THEN 'none' ELSE 'opted_in' END
                     WHEN h / 100 % 10 < 4 THEN 'opted_in' ELSE 'none' END, '[]', '{START}'
              FROM (SELECT n, {SCATTERED} AS h FROM generate_series(1, {rows}::bigint) AS n) AS made
              CROSS JOIN (VALUES ('sms'), ('whatsapp')) AS channels (channel)"
-        ))
+        )
     }
 
     /// A campaign's messages: 1 % failed, a fifth was read, the others were delivered.
-    fn messages(&self, place: u32, campaign: CampaignId) -> Result<String> {
+    fn messages(&self, place: u32, campaign: CampaignId) -> String {
         let (each, id) =
-            (self.rows / CAMPAIGNS, self.id_of(&format!("n + {place}::bigint * {}", self.rows / CAMPAIGNS))?);
+            (self.rows / CAMPAIGNS, self.id_of(&format!("n + {place}::bigint * {}", self.rows / CAMPAIGNS)));
         let [failed, read, delivered] = [State::Failed, State::Read, State::Delivered].map(State::rank);
-        Ok(format!(
+        format!(
             "INSERT INTO messages (campaign_id, seq, user_id, state, attempt, sid, updated_at)
              SELECT '{campaign}', n, {id}, CASE WHEN h % 100 = 0 THEN {failed} WHEN h % 5 = 0 THEN {read} ELSE {delivered} END, 1, {id},
                 '{START}'
              FROM (SELECT n, {SCATTERED} AS h FROM generate_series(1, {each}::bigint) AS n) AS made"
-        ))
+        )
     }
 }
 
@@ -213,6 +216,28 @@ const INDEXES: &str = "SELECT
     WHERE i.indrelid IN ('users'::regclass, 'consents'::regclass, 'messages'::regclass) AND NOT i.indisprimary
     ORDER BY i.indrelid, i.indexrelid";
 
-fn start_ms() -> Result<i64> {
-    Ok(START.parse::<chrono::DateTime<chrono::Utc>>()?.timestamp_millis())
+/// What the clock of the bench shows, in milliseconds.
+pub fn start_ms() -> i64 {
+    START.parse::<chrono::DateTime<chrono::Utc>>().map_or(0, |start| start.timestamp_millis())
+}
+
+/// Declares the attributes that people have.
+pub async fn declare(env: &TestEnv) -> Result<()> {
+    for (name, kind) in [
+        ("city", AttributeKind::Text),
+        ("plan", AttributeKind::Text),
+        ("code", AttributeKind::Text),
+        ("age", AttributeKind::Number),
+        ("ltv", AttributeKind::Number),
+        ("tags", AttributeKind::List),
+    ] {
+        let form = AttributeForm { name: name.into(), kind, description: String::new() };
+        attributes::create(&env.engine, &env.admin, &form).await?;
+    }
+    Ok(())
+}
+
+/// Words as an array of PostgreSQL.
+fn array(words: &[&str]) -> String {
+    format!("ARRAY['{}']", words.join("','"))
 }

@@ -55,6 +55,20 @@ const COST_TURNS: usize = 5;
 /// How often a page is read by OFFSET.
 const OFFSET_PAGES: usize = 3;
 
+/// Lists of people: every order, and filters from everyone to few.
+const USERS: [(&str, UserSort); 10] = [
+    ("", UserSort::Newest),
+    ("", UserSort::Oldest),
+    ("", UserSort::Name),
+    ("", UserSort::NameDown),
+    ("", UserSort::Changed),
+    ("", UserSort::Unchanged),
+    ("consent.sms = opted_in", UserSort::Newest),
+    ("plan = \"pro\" and age >= 30", UserSort::Newest),
+    ("city = \"Ulm\"", UserSort::Newest),
+    ("tag = \"vip\"", UserSort::Changed),
+];
+
 /// How large.
 #[derive(Debug, Clone, Copy)]
 pub struct Settings {
@@ -122,6 +136,7 @@ pub async fn run(machine: &Machine, crowd: &Crowd, settings: Settings) -> Result
         figures.extend(measured.figures(&list.name));
     }
     figures.extend(api(crowd, &lists, settings).await?);
+    figures.extend(crowd.embedded.pages(&USERS, settings.pages, PAGE_ROWS).await?);
     figures.push(Figure::of("users by OFFSET at the same depth", Spread::of(by_offset(crowd).await?), "ms"));
     figures.push(Figure::new("making the rows", crowd.took.as_secs_f64(), "s"));
     let after = Snapshot::take()?;
@@ -147,19 +162,7 @@ pub async fn run(machine: &Machine, crowd: &Crowd, settings: Settings) -> Result
 /// Every order, filters from everyone to one person, and the ways to ask for messages.
 async fn lists(crowd: &Crowd, places: usize) -> Result<Vec<List>> {
     let mut lists = Vec::new();
-    let users = [
-        ("", UserSort::Newest),
-        ("", UserSort::Oldest),
-        ("", UserSort::Name),
-        ("", UserSort::NameDown),
-        ("", UserSort::Changed),
-        ("", UserSort::Unchanged),
-        ("consent.sms = opted_in", UserSort::Newest),
-        ("plan = \"pro\" and age >= 30", UserSort::Newest),
-        ("city = \"Ulm\"", UserSort::Newest),
-        ("tag = \"vip\"", UserSort::Changed),
-    ];
-    for (filter, sort) in users {
+    for (filter, sort) in USERS {
         let name = format!("users, {}{}{filter}", sort.as_str(), if filter.is_empty() { "" } else { ", " });
         lists.push(List { name, of: Of::Users(filter, sort), deep: deep_users(crowd, sort, places).await? });
     }

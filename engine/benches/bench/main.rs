@@ -13,6 +13,7 @@ mod counts;
 mod crowd;
 mod dashboard;
 mod delivery;
+mod embedded;
 mod import;
 mod lists;
 mod machine;
