@@ -6,6 +6,7 @@ use crate::{
     actor::authorize,
     cells,
     db::{self, Kind, Rows, Tx},
+    users::THEIRS,
     values,
 };
 use chrono::{DateTime, Utc};
@@ -185,9 +186,7 @@ async fn of_user<C: ConnectionTrait>(
     place: Place,
     wanted: i64,
 ) -> Result<Vec<Row>> {
-    let mut sql = format!(
-        "{SELECT} WHERE d.user_id IN (SELECT p.id FROM users p WHERE p.id = $1 OR p.merged_into = $1) AND d.id < $2"
-    );
+    let mut sql = format!("{SELECT} WHERE d.user_id {THEIRS} AND d.id < $2");
     let mut values = values![user.0, place.id, wanted];
     if let Some(campaign) = query.campaign {
         values.push(campaign.0.into());

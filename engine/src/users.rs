@@ -27,7 +27,8 @@ use crate::{
     actor::{Actor, authorize, unchanged},
     attributes,
     audit::{self, Act},
-    consents, db,
+    cells, consents,
+    db::{self, Kind, Rows},
     entity::user,
     values,
 };
@@ -68,6 +69,24 @@ impl Person {
         let whatsapp = on(Channel::Whatsapp, self.whatsapp, self.whatsapp_at)?;
         self.row.into_user(sms.into_iter().chain(whatsapp).collect())
     }
+}
+
+/// That a row is a person's, `$1`, or of those who were merged into them.
+pub(crate) const THEIRS: &str = "IN (SELECT p.id FROM users p WHERE p.id = $1 OR p.merged_into = $1)";
+
+#[derive(FromQueryResult)]
+struct Id {
+    id: Uuid,
+}
+
+/// What the log of acts calls a person and those who were merged into them.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub(crate) async fn targets<C: ConnectionTrait>(conn: &C, id: UserId) -> Result<Rows> {
+    let sql = "SELECT id FROM users WHERE id = $1 OR merged_into = $1";
+    let found: Vec<Id> = db::all(conn, sql, values![id.0]).await?;
+    Ok(Rows::of([("target", Kind::Text)], found, |row| cells![format!("user:{}", row.id)]))
 }
 
 /// Reads people with their consents, in one statement: `which` selects their rows under the alias `u`, and `order` is an order of

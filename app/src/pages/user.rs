@@ -91,9 +91,10 @@ fn Detail(detail: UserDetail, refetch: Callback<()>) -> impl IntoView {
             _ => base.clone(),
         })
     };
+    let topics = subscriptions.clone();
     let open = move || match tab.get().as_str() {
         "messages" => view! { <Messages id=user_id messages=messages.clone() /> }.into_any(),
-        "consent" => view! { <Ledger ledger=ledger.clone() /> }.into_any(),
+        "consent" => view! { <Ledger ledger=ledger.clone() topics=topics.clone() /> }.into_any(),
         "why" => view! { <WhyOrWhyNot user=user_id /> }.into_any(),
         _ => view! { <Timeline timeline=timeline.clone() /> }.into_any(),
     };

@@ -6,7 +6,12 @@ use crate::{
     audit::{self, Act},
     signing, users,
 };
-use domain::{ids::UserId, operator::Operation, preferences::SignedReceipt};
+use domain::{
+    ids::UserId,
+    operator::Operation,
+    page::{LIMIT_MAX, PageRequest},
+    preferences::SignedReceipt,
+};
 use serde_json::json;
 
 /// A receipt of where a person stands on each channel and topic, with the ledger that says why.
@@ -16,6 +21,16 @@ use serde_json::json;
 pub async fn receipt(engine: &Engine, actor: &Actor, user: UserId) -> Result<SignedReceipt> {
     authorize(Operation::UserExport, actor)?;
     let detail = users::get(engine, actor, user).await?;
+    // All of it, so that whoever has the receipt can reckon the states for themselves.
+    let (mut ledger, mut page) = (Vec::new(), PageRequest { after: None, limit: LIMIT_MAX });
+    loop {
+        let found = users::ledger(engine, actor, user, &page).await?;
+        ledger.extend(found.rows);
+        page.after = found.next;
+        if page.after.is_none() {
+            break;
+        }
+    }
     let payload = json!({
         "kind": "consent receipt",
         "issuer": engine.limits.public_url.as_str(),
@@ -25,7 +40,7 @@ pub async fn receipt(engine: &Engine, actor: &Actor, user: UserId) -> Result<Sig
         "whatsapp_id": detail.user.whatsapp_id,
         "channels": detail.user.consents,
         "topics": detail.subscriptions,
-        "ledger": detail.ledger,
+        "ledger": ledger,
     })
     .to_string();
     let tx = engine.db.begin().await?;

@@ -1,6 +1,10 @@
 //! What filters can ask of one person, read for the evaluator.
 
-use crate::{Error, Result, db, users, values};
+use crate::{
+    Error, Result, db,
+    users::{self, THEIRS},
+    values,
+};
 use chrono::{DateTime, Utc};
 use domain::{
     filter::{Behaviour, Facts, Occurrence},
@@ -11,8 +15,6 @@ use sea_orm::{ConnectionTrait, FromQueryResult};
 
 /// How many messages of a person are looked at, the latest first.
 const MESSAGES_ROWS: i64 = 10_000;
-/// The person, and those who were merged into them.
-const THEIRS: &str = "IN (SELECT o.id FROM users o WHERE o.id = $1 OR o.merged_into = $1)";
 
 #[derive(FromQueryResult)]
 struct Key {

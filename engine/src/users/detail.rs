@@ -1,6 +1,6 @@
 //! One person with everything that is known.
 
-use super::{load, timeline};
+use super::{THEIRS, load, timeline};
 use crate::{
     Engine, Error, Result,
     actor::{Actor, authorize},
@@ -79,9 +79,9 @@ impl Event {
     }
 }
 
-/// What is read of the ledger, also of those who were merged into the person `$1`.
-const LEDGER: &str = "SELECT id, channel, topic_id, kind, source, sender, evidence, at FROM consent_events
-    WHERE user_id IN (SELECT u.id FROM users u WHERE u.id = $1 OR u.merged_into = $1)";
+/// What is read of the ledger; whose, follows.
+const LEDGER: &str =
+    "SELECT id, channel, topic_id, kind, source, sender, evidence, at FROM consent_events WHERE user_id";
 
 /// One page of a person's consent ledger, newest first.
 ///
@@ -104,7 +104,7 @@ async fn ledger_before<C: ConnectionTrait>(
     rows: i64,
 ) -> Result<Vec<ConsentEvent>> {
     let before = before.map_or(Uuid::max(), |before| before.0);
-    let sql = format!("{LEDGER} AND id < $2 ORDER BY id DESC LIMIT $3");
+    let sql = format!("{LEDGER} {THEIRS} AND id < $2 ORDER BY id DESC LIMIT $3");
     let rows: Vec<Event> = db::all(conn, &sql, values![id.0, before, rows]).await?;
     rows.into_iter().map(|row| row.of(id)).collect()
 }
@@ -116,7 +116,7 @@ pub(super) async fn ledger_until<C: ConnectionTrait>(
     until: DateTime<Utc>,
     rows: i64,
 ) -> Result<Vec<ConsentEvent>> {
-    let sql = format!("{LEDGER} AND at <= $2 ORDER BY at DESC, id DESC LIMIT $3");
+    let sql = format!("{LEDGER} {THEIRS} AND at <= $2 ORDER BY at DESC, id DESC LIMIT $3");
     let rows: Vec<Event> = db::all(conn, &sql, values![id.0, until, rows]).await?;
     rows.into_iter().map(|row| row.of(id)).collect()
 }
@@ -129,7 +129,7 @@ pub(super) async fn messages<C: ConnectionTrait>(
     limit: i64,
 ) -> Result<Vec<MessageRow>> {
     let sql = format!(
-        "{} WHERE m.user_id IN (SELECT p.id FROM users p WHERE p.id = $1 OR p.merged_into = $1) AND m.updated_at <= $2
+        "{} WHERE m.user_id {THEIRS} AND m.updated_at <= $2
          ORDER BY m.updated_at DESC, m.campaign_id DESC, m.seq DESC LIMIT $3",
         rows::select("")
     );

@@ -1,11 +1,11 @@
 //! Everything that is held on a person, for the person: one JSON document.
 
-use super::load;
+use super::{THEIRS, load, targets};
 use crate::{
     Engine, Result,
     actor::{Actor, authorize},
     audit::{self, Act},
-    db,
+    db, values,
 };
 use domain::{ids::UserId, operator::Operation};
 use sea_orm::{ConnectionTrait, FromQueryResult};
@@ -20,7 +20,7 @@ struct Json {
 }
 
 /// What is held on a person and on those who were merged into them: identity, consent and its ledger, subscriptions,
-/// messages, decisions, what they wrote, imports, and what operators did to the row.
+/// messages with what was exchanged with the provider, decisions, what they wrote, imports, and what operators did to the row.
 ///
 /// # Errors
 /// [`crate::Error::NotFound`], [`crate::Error::Forbidden`].
@@ -32,7 +32,7 @@ pub async fn export(engine: &Engine, actor: &Actor, id: UserId) -> Result<Value>
     audit::record(engine, &tx, actor, act).await?;
     tx.commit().await?;
     let conn = engine.db.read();
-    let mine: [(&str, &str, &[&str]); 7] = [
+    let mine: [(&str, &str, &[&str]); 8] = [
         (
             "consent_ledger",
             "consent_events",
@@ -47,23 +47,35 @@ pub async fn export(engine: &Engine, actor: &Actor, id: UserId) -> Result<Value>
             &["id", "channel", "from_address", "to_address", "body", "kind", "effect", "reply", "received_at"],
         ),
         ("whatsapp_windows", "whatsapp_windows", &["sender", "last_inbound_at"]),
-        ("imports", "import_rows", &["import_id", "line", "effect"]),
+        ("imports", "import_rows", &["import_id", "line", "effect", "before", "after"]),
+        ("test_people", "test_people", &["marked_at"]),
     ];
     let mut document = Map::new();
     document.insert("exported_at".to_owned(), json!(engine.clock.now()));
     document.insert("user".to_owned(), serde_json::to_value(&user)?);
     let merged = &["id", "phone", "whatsapp_id", "name", "created_at"];
     put(&mut document, "merged_rows", rows(conn, "users", merged, "t.merged_into = $1", id.0).await?);
+    let of_them = format!("t.user_id {THEIRS}");
     for (name, table, columns) in mine {
-        put(&mut document, name, rows(conn, table, columns, MINE, id.0).await?);
+        put(&mut document, name, rows(conn, table, columns, &of_them, id.0).await?);
     }
-    let acts = rows(conn, "audit", &["at", "actor", "action"], "t.target = $1", format!("user:{id}")).await?;
-    put(&mut document, "changes", acts);
+    // What was sent, word for word, and what the provider said of it.
+    let exchanges = format!(
+        "(SELECT m.campaign_id, m.seq, e.attempt, e.kind, e.at, p.payload FROM messages m
+            JOIN events e ON e.campaign_id = m.campaign_id AND e.seq = m.seq JOIN event_payloads p ON p.event_id = e.id
+            WHERE m.user_id {THEIRS})"
+    );
+    let columns = &["campaign_id", "seq", "attempt", "kind", "at", "payload"];
+    put(&mut document, "provider_exchanges", rows(conn, &exchanges, columns, "TRUE", id.0).await?);
+    let object = db::json_object(conn, "t", &["at", "actor", "action"]);
+    let acts: Vec<Json> = db::of_rows(conn, targets(conn, id).await?, values![], |table| {
+        let limit = ROWS_MAX + 1;
+        format!("SELECT {object} AS value FROM audit t WHERE t.target IN (SELECT target FROM {table}) LIMIT {limit}")
+    })
+    .await?;
+    put(&mut document, "changes", acts.into_iter().map(|row| row.value).collect());
     Ok(Value::Object(document))
 }
-
-/// Rows of the person, and of those who were merged into them.
-const MINE: &str = "t.user_id IN (SELECT u.id FROM users u WHERE u.id = $1 OR u.merged_into = $1)";
 
 async fn rows<C: ConnectionTrait>(
     conn: &C,

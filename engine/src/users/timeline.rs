@@ -1,8 +1,9 @@
 //! Everything that happened to one person, from all the tables that keep it, newest first.
 
 use super::{
+    THEIRS,
     detail::{ledger_until, messages},
-    load,
+    load, targets,
 };
 use crate::{
     Engine, Error, Result,
@@ -139,9 +140,10 @@ async fn inbound<C: ConnectionTrait>(
 ) -> Result<Vec<TimelineEntry>> {
     let rows: Vec<Inbound> = db::all(
         conn,
-        "SELECT channel, body, received_at FROM inbound_messages
-         WHERE user_id IN (SELECT u.id FROM users u WHERE u.id = $1 OR u.merged_into = $1)
-           AND received_at <= $2 ORDER BY received_at DESC, id DESC LIMIT $3",
+        &format!(
+            "SELECT channel, body, received_at FROM inbound_messages
+             WHERE user_id {THEIRS} AND received_at <= $2 ORDER BY received_at DESC, id DESC LIMIT $3"
+        ),
         values![id.0, until, rows],
     )
     .await?;
@@ -173,13 +175,14 @@ async fn edits<C: ConnectionTrait>(
     until: DateTime<Utc>,
     rows: i64,
 ) -> Result<Vec<TimelineEntry>> {
-    let rows: Vec<Edit> = db::all(
-        conn,
-        "SELECT at, actor, action FROM audit
-         WHERE target = $1 AND action NOT IN ('consent.record', 'subscription.set') AND at <= $2
-         ORDER BY at DESC, id DESC LIMIT $3",
-        values![format!("user:{id}"), until, rows],
-    )
+    let targets = targets(conn, id).await?;
+    let rows: Vec<Edit> = db::of_rows(conn, targets, values![until, rows], |table| {
+        format!(
+            "SELECT at, actor, action FROM audit
+             WHERE target IN (SELECT target FROM {table}) AND action NOT IN ('consent.record', 'subscription.set') AND at <= $1
+             ORDER BY at DESC, id DESC LIMIT $2"
+        )
+    })
     .await?;
     let title = |action: &str| match action {
         "user.create" => "Entered".to_owned(),
@@ -218,9 +221,11 @@ async fn imports<C: ConnectionTrait>(
 ) -> Result<Vec<TimelineEntry>> {
     let rows: Vec<Imported> = db::all(
         conn,
-        "SELECT i.id, i.file_name, r.line, coalesce(i.finished_at, i.created_at) AS at, i.status = 'undone' AS undone
-         FROM import_rows r JOIN imports i ON i.id = r.import_id WHERE r.user_id = $1
-           AND coalesce(i.finished_at, i.created_at) <= $2 ORDER BY at DESC, i.id DESC LIMIT $3",
+        &format!(
+            "SELECT i.id, i.file_name, r.line, coalesce(i.finished_at, i.created_at) AS at, i.status = 'undone' AS undone
+             FROM import_rows r JOIN imports i ON i.id = r.import_id WHERE r.user_id {THEIRS}
+               AND coalesce(i.finished_at, i.created_at) <= $2 ORDER BY at DESC, i.id DESC LIMIT $3"
+        ),
         values![id.0, until, rows],
     )
     .await?;

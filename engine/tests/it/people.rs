@@ -9,7 +9,7 @@ use domain::{
     phone::{Channel, parse_address},
     preferences::PreferenceForm,
     topic::{SubscriptionState, TopicForm, TopicKind},
-    user::{User, UserForm},
+    user::{TimelineKind, User, UserForm},
 };
 use engine::{
     Client, Error, both, consents, db, exports::Format, preferences, subscriptions, testing::TestEnv, topics, users,
@@ -85,11 +85,16 @@ both! {
         let new = env.user("+12025550142").name("Ann").attribute("plan", "gold").opted_in(Channel::Sms).create().await;
         let left = SubscriptionState::Unsubscribed;
         subscriptions::set(&env.engine, &env.admin, old.id, news.id, left, "told us").await.unwrap();
+        let form = UserForm { phone: "+12025550141".into(), name: "Ann Lea".into(), ..UserForm::default() };
+        users::update(&env.engine, &env.admin, old.id, &form).await.unwrap();
         let merged = users::merge(&env.engine, &env.admin, old.id, new.id).await.unwrap();
         assert_eq!((merged.name.as_deref(), merged.attributes.len()), (Some("Ann"), 2));
         assert_eq!(state(&merged, Channel::Sms), ConsentState::OptedOut);
         let seen = detail(&env, new.id).await;
         assert_eq!(seen.subscriptions[0].state, Some(left));
+        // What the log of acts says of the one who is gone is told of the one who is left.
+        let told: Vec<_> = seen.timeline.iter().filter(|entry| entry.kind == TimelineKind::Edited).collect();
+        assert!(told.iter().any(|entry| entry.title.starts_with("Changed by")), "{told:?}");
         // Both ledgers are there, and the entry that the merge made.
         let sources: Vec<_> = seen.ledger.iter().map(|event| event.user_id).collect();
         assert!(sources.len() >= 4, "{:?}", seen.ledger);
@@ -167,6 +172,9 @@ both! {
         assert_eq!(document["user"]["phone"], "+12025550141");
         assert_eq!(document["consent_ledger"][0]["kind"], "opt_in");
         assert_eq!(document["messages"].as_array().unwrap().len(), 1);
+        // Also the words that were sent.
+        let sent = document["provider_exchanges"][0]["payload"].as_str().unwrap();
+        assert!(sent.contains("Body=") && sent.contains("12025550141"), "{sent}");
         let campaign = document["messages"][0]["campaign_id"].as_str().unwrap();
         assert!(campaign.parse::<domain::ids::CampaignId>().is_ok(), "{campaign}");
         let viewer = env.operator(domain::operator::Role::Viewer);

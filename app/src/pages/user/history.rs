@@ -8,6 +8,7 @@ use domain::{
     consent::ConsentEvent,
     ids::UserId,
     message::MessageRow,
+    topic::SubscriptionView,
     user::{TimelineEntry, TimelineKind},
 };
 use leptos::prelude::*;
@@ -95,20 +96,26 @@ pub fn Messages(id: UserId, messages: Vec<MessageRow>) -> impl IntoView {
 
 /// The consent ledger, newest first.
 #[component]
-pub fn Ledger(ledger: Vec<ConsentEvent>) -> impl IntoView {
+pub fn Ledger(
+    ledger: Vec<ConsentEvent>,
+    /// All topics, for the names of those that choices were made on.
+    topics: Vec<SubscriptionView>,
+) -> impl IntoView {
     if ledger.is_empty() {
         return view! {
             <Empty title="The ledger is empty">"Nobody has recorded anything that this person agreed to or refused. Campaigns skip people without consent."</Empty>
         }
         .into_any();
     }
-    let row = |event: ConsentEvent| {
+    let row = move |event: ConsentEvent| {
+        let topic = event.topic_id.and_then(|id| topics.iter().find(|topic| topic.topic_id == id));
+        let topic = topic.map(|topic| format!(": {}", topic.name));
         view! {
             <tr>
                 <td data-label="When">
                     <When at=event.at exact=true />
                 </td>
-                <td data-label="What">{event.kind.label()}</td>
+                <td data-label="What">{event.kind.label()} {topic}</td>
                 <td data-label="Channel">{event.channel.label()}</td>
                 <td data-label="By">
                     {event.source.label()} {event.sender.map(|sender| format!(", to {sender}"))}
