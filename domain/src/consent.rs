@@ -115,6 +115,11 @@ impl ConsentSource {
     pub const fn is_own_act(self) -> bool {
         matches!(self, Self::Keyword | Self::Preferences)
     }
+
+    /// Whether it may raise what someone agreed to above what they refused: their own act, or an operator, who gives evidence.
+    pub const fn may_lift(self) -> bool {
+        self.is_own_act() || matches!(self, Self::Operator)
+    }
 }
 
 /// One entry of the ledger.
@@ -181,8 +186,7 @@ pub fn fold(
             current.state = ConsentState::OptedOut;
         }
         ConsentKind::OptIn => {
-            let may_lift = source.is_own_act() || source == ConsentSource::Operator;
-            if current.state == ConsentState::OptedOut && !may_lift {
+            if current.state == ConsentState::OptedOut && !source.may_lift() {
                 return Err(Unmoved::OptedOut);
             }
             match (source, sender) {

@@ -40,7 +40,8 @@ struct Current {
 /// topic; of someone who was merged into another it is that other's choice. As on channels, one that changes nothing is written only when it is the person's own act.
 ///
 /// # Errors
-/// [`Error::NotFound`] without such a person or topic, [`Error::Internal`] for an entry that is not a topic's.
+/// [`Error::NotFound`] without such a person or topic, [`Error::Conflict`] for someone who left it, unless it is their own act or an
+/// operator's, [`Error::Internal`] for an entry that is not a topic's.
 pub async fn append<C: ConnectionTrait>(engine: &Engine, conn: &C, entry: Entry<'_>) -> Result<bool> {
     let (Some(topic), Some(state)) = (entry.topic, state_of(entry.kind)) else {
         return Err(Error::internal("an entry on a channel is not a choice on a topic"));
@@ -55,6 +56,11 @@ pub async fn append<C: ConnectionTrait>(engine: &Engine, conn: &C, entry: Entry<
         values![entry.user.0, topic.0],
     )
     .await?;
+    let left = current.as_ref().is_some_and(|current| current.state == SubscriptionState::Unsubscribed.as_str());
+    if left && state == SubscriptionState::Subscribed && !entry.source.may_lift() {
+        let why = "they left this topic: only they themselves, or an operator with evidence, can subscribe them again";
+        return Err(Error::conflict(why));
+    }
     let changed = current.as_ref().is_none_or(|current| current.state != state.as_str());
     if !changed && !entry.source.is_own_act() {
         return Ok(false);
@@ -111,7 +117,8 @@ pub(crate) async fn of_user<C: ConnectionTrait>(conn: &C, id: UserId) -> Result<
 /// SMS for people with a number, else WhatsApp.
 ///
 /// # Errors
-/// [`Error::Invalid`] without evidence, [`Error::NotFound`], [`Error::Forbidden`].
+/// [`Error::Invalid`] without evidence, [`Error::Conflict`] when an integration would subscribe someone who left, [`Error::NotFound`],
+/// [`Error::Forbidden`].
 pub async fn set(
     engine: &Engine,
     actor: &Actor,
