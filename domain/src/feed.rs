@@ -11,7 +11,8 @@ use crate::message::State;
 pub const KEPT_DAYS: i64 = 30;
 
 macro_rules! kinds {
-    ($($(#[$doc:meta])* $name:ident = $text:literal, $label:literal;)*) => {
+    // The text is a plain token: as a literal of a macro, the description of the API would not see it.
+    ($($(#[$doc:meta])* $name:ident = $text:tt, $label:literal;)*) => {
         /// What happened.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -156,6 +157,7 @@ impl FromStr for Position {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FeedEvent {
     /// Its id, which is its place in the stream: the same wherever it is told, however often.
+    #[cfg_attr(feature = "openapi", schema(example = "evt_2f1_8a"))]
     pub id: String,
     /// What happened.
     #[serde(rename = "type")]

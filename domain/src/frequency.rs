@@ -13,6 +13,7 @@ pub const CAP_DAYS_MAX: u32 = 365;
 
 /// At most so many messages in so many days.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Cap {
     /// How many.
@@ -25,6 +26,7 @@ pub struct Cap {
 
 /// A cap of the workspace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ChannelCap {
     /// On which channel.

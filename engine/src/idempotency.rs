@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 /// How long an answer is kept.
 pub const KEPT_FOR: Duration = Duration::hours(24);
 /// How long a request may take before another under the same key may take its place.
-const LOCKED_FOR: Duration = Duration::seconds(60);
+pub const LOCKED_FOR: Duration = Duration::seconds(60);
 /// The longest key, in characters.
 pub const KEY_MAX_CHARS: usize = 255;
 
@@ -29,6 +29,8 @@ pub struct Answer {
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: String,
+    /// The hash of the file that the request brought, which is not part of the request's own.
+    pub payload_hash: Option<Vec<u8>>,
 }
 
 /// What is known of a request under its key.
@@ -54,6 +56,7 @@ struct Row {
     status: Option<i32>,
     headers: Option<Value>,
     body: Option<String>,
+    payload_hash: Option<Vec<u8>>,
     created_at: DateTime<Utc>,
     locked_until: DateTime<Utc>,
 }
@@ -91,7 +94,7 @@ pub async fn begin(engine: &Engine, actor: &Actor, hash: &[u8]) -> Result<Begun>
         return Ok(Begun::Fresh);
     }
     let sql = format!(
-        "SELECT request_hash, state, target, status, headers, body, created_at, locked_until FROM api_requests
+        "SELECT request_hash, state, target, status, headers, body, payload_hash, created_at, locked_until FROM api_requests
          WHERE key_id = $1 AND idempotency_key = $2{}",
         db::lock(&tx)
     );
@@ -103,7 +106,8 @@ pub async fn begin(engine: &Engine, actor: &Actor, hash: &[u8]) -> Result<Begun>
         ("done", _, Some(status)) => {
             let headers = row.headers.map(serde_json::from_value).transpose()?.unwrap_or_default();
             let status = u16::try_from(status).map_err(Error::internal)?;
-            Ok(Begun::Answered(Answer { status, headers, body: row.body.unwrap_or_default() }))
+            let (body, payload_hash) = (row.body.unwrap_or_default(), row.payload_hash);
+            Ok(Begun::Answered(Answer { status, headers, body, payload_hash }))
         }
         // Between the commit and the answer, its process is still at it, or it crashed.
         _ if row.locked_until > now => Ok(Begun::UnderWay),
@@ -147,13 +151,36 @@ pub async fn finish(engine: &Engine, actor: &Actor, answer: &Answer) -> Result<(
     let tx = engine.db.begin().await?;
     db::exec(
         &tx,
-        "UPDATE api_requests SET state = 'done', status = $3, headers = $4, body = $5
+        "UPDATE api_requests SET state = 'done', status = $3, headers = $4, body = $5, payload_hash = $6
          WHERE key_id = $1 AND idempotency_key = $2",
-        values![id.0, key, i32::from(answer.status), json!(answer.headers), answer.body.as_str()],
+        values![
+            id.0,
+            key,
+            i32::from(answer.status),
+            json!(answer.headers),
+            answer.body.as_str(),
+            answer.payload_hash.clone()
+        ],
     )
     .await?;
     tx.commit().await?;
     Ok(())
+}
+
+/// Holds a request that takes long against its repetitions for [`LOCKED_FOR`] from now.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn hold(engine: &Engine, actor: &Actor) -> Result<()> {
+    let Some((id, key)) = names(actor) else { return Ok(()) };
+    let tx = engine.db.begin().await?;
+    db::exec(
+        &tx,
+        "UPDATE api_requests SET locked_until = $3 WHERE key_id = $1 AND idempotency_key = $2",
+        values![id.0, key, engine.clock.now() + LOCKED_FOR],
+    )
+    .await?;
+    tx.commit().await
 }
 
 /// Forgets a request that failed before it did anything, so that it may be tried again at once.

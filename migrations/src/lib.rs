@@ -37,6 +37,7 @@ mod m20261128_000094_reconciliations;
 mod m20261128_000095_opt_outs;
 mod m20261128_000096_capitals_in_lists;
 mod m20261128_000097_lighter_sends;
+mod m20261128_000098_payloads_of_requests;
 
 pub use m20261128_000096_capitals_in_lists::COLUMN as LISTS_HAVE_CAPITALS;
 
@@ -78,6 +79,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000095_opt_outs::Migration),
             Box::new(m20261128_000096_capitals_in_lists::Migration),
             Box::new(m20261128_000097_lighter_sends::Migration),
+            Box::new(m20261128_000098_payloads_of_requests::Migration),
         ]
     }
 }

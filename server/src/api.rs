@@ -7,7 +7,9 @@ mod audit;
 mod campaigns;
 mod cursor;
 mod decisions;
+mod description;
 mod events;
+mod examples;
 mod extract;
 mod guard;
 mod health;
@@ -15,6 +17,7 @@ mod imports;
 mod inbound;
 mod keys;
 mod messages;
+mod once;
 mod segments;
 mod senders;
 mod suppressions;
@@ -35,11 +38,7 @@ use axum::{
 };
 use utoipa::{
     Modify, OpenApi,
-    openapi::{
-        RefOr, Schema,
-        schema::{AnyOfBuilder, ArrayItems, ObjectBuilder},
-        security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
-    },
+    openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
 };
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_swagger_ui::SwaggerUi;
@@ -72,22 +71,6 @@ impl Modify for Bearer {
     }
 }
 
-/// Says of pages that their rows may be parts of a whole: with `fields` they hold what was asked for.
-fn rows_may_be_parts(openapi: &mut utoipa::openapi::OpenApi) {
-    let Some(components) = &mut openapi.components else { return };
-    let pages = components.schemas.iter_mut().filter(|(name, _)| name.starts_with("Listed_"));
-    for (_, page) in pages {
-        if let RefOr::T(Schema::Object(page)) = page
-            && let Some(RefOr::T(Schema::Array(rows))) = page.properties.get_mut("data")
-            && let ArrayItems::RefOrSchema(row) = &mut rows.items
-        {
-            let whole = (**row).clone();
-            let part = ObjectBuilder::new().description(Some("Only the fields that were asked for."));
-            **row = AnyOfBuilder::new().item(whole).item(part).into();
-        }
-    }
-}
-
 fn described() -> OpenApiRouter<Web> {
     OpenApiRouter::with_openapi(Description::openapi())
         .merge(users::router())
@@ -112,7 +95,7 @@ fn described() -> OpenApiRouter<Web> {
 /// The description of the API.
 pub fn openapi() -> utoipa::openapi::OpenApi {
     let mut openapi = described().split_for_parts().1;
-    rows_may_be_parts(&mut openapi);
+    description::complete(&mut openapi);
     openapi
 }
 
@@ -126,14 +109,14 @@ pub fn router(web: &Web) -> Router<Web> {
     let operations = described().split_for_parts().0;
     let description = openapi();
     let text = serde_json::to_string(&description).unwrap_or_default();
-    let parameters = guard::Parameters::of(&description);
+    let known = description::Operations::of(&description);
     let open = get(async move || ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], text));
     operations
         .fallback(async || answer::Failure::from(engine::Error::NotFound { what: "address" }))
         .method_not_allowed_fallback(async || {
             problem::protocol(StatusCode::METHOD_NOT_ALLOWED, "This address does not take this method.").into_response()
         })
-        .layer(middleware::from_fn_with_state((web.clone(), parameters), guard::guard))
+        .layer(middleware::from_fn_with_state((web.clone(), known), guard::guard))
         .route("/openapi.json", open)
 }
 

@@ -99,7 +99,7 @@ both! {
         env.advance(Duration::from_secs(61));
         let found = idempotency::begin(engine, &actor, b"one").await.unwrap();
         assert_eq!(found, Begun::Committed(format!("user:{}", user.id)));
-        let answer = Answer { status: 201, headers: vec![("etag".into(), "\"x\"".into())], body: "{}".into() };
+        let answer = Answer { status: 201, headers: vec![("etag".into(), "\"x\"".into())], body: "{}".into(), payload_hash: Some(vec![7]) };
         idempotency::finish(engine, &actor, &answer).await.unwrap();
         idempotency::forget(engine, &actor).await.unwrap();
         assert_eq!(idempotency::begin(engine, &actor, b"one").await.unwrap(), Begun::Answered(answer));

@@ -57,6 +57,9 @@ pub enum Refusals {
     /// There is no such thing.
     #[response(status = 404, content_type = "application/problem+json")]
     NotFound(#[to_schema] Problem),
+    /// The address does not take this method.
+    #[response(status = 405, content_type = "application/problem+json")]
+    Method(#[to_schema] Problem),
     /// The state does not allow it, or the same request is under way.
     #[response(status = 409, content_type = "application/problem+json")]
     Conflict(#[to_schema] Problem),

@@ -74,8 +74,8 @@ impl ListEvents {
     path = "/events",
     operation_id = "events_list",
     tag = "Events",
-    params(Paging, ListEvents),
-    responses((status = 200, description = "List events", body = Listed<FeedEvent>), Refusals),
+    params(Paging, ListEvents, ("Last-Event-ID" = Option<String>, Header, description = "With `Accept: text/event-stream`: only what came after the event with this id")),
+    responses((status = 200, description = "List events", content((Listed<FeedEvent> = "application/json"), (String = "text/event-stream"))), Refusals),
     security(("key" = []))
 )]
 async fn list(

@@ -224,10 +224,13 @@ async fn batch(State(web): State<Web>, Key(actor): Key, Json(rows): Json<Batch>)
     if rows.users.is_empty() || rows.users.len() > BATCH_MAX {
         return Err(Error::invalid("users", format!("1 to {BATCH_MAX} users")).into());
     }
-    // Each row is an act of its own: an idempotency key of the whole would end with the first.
+    // Each row is an act of its own, and the request is done when all are: the first row's must not tell that under the idempotency
+    // key of the whole. A repetition finds by its number whom a row made before.
+    let mut of_row = actor.clone();
+    of_row.client.idempotency_key = None;
     let mut results = Vec::with_capacity(rows.users.len());
     for form in &rows.users {
-        results.push(match users::upsert(&web.engine, &actor, form).await {
+        results.push(match users::upsert(&web.engine, &of_row, form).await {
             Ok((user, true)) => BatchResult { status: 201, user: Some(user), problem: None },
             Ok((user, false)) => BatchResult { status: 200, user: Some(user), problem: None },
             Err(error @ (Error::Unavailable { .. } | Error::Internal { .. } | Error::Forbidden { .. })) => {
@@ -356,7 +359,7 @@ async fn export_list(State(web): State<Web>, Key(actor): Key, Query(query): Quer
     operation_id = "users_export",
     tag = "Users",
     params(("id" = String, Path, description = "Its id", example = "01a21b02-efa0-720a-991b-f0bccf771898")),
-    responses((status = 200, description = "Everything held on a user", body = serde_json::Value), Refusals),
+    responses((status = 200, description = "Everything held on a user", body = serde_json::Value, example = json!({"exported_at": "2026-06-02T17:00:00Z", "user": {"id": "01a21b02-efa0-720a-991b-f0bccf771898", "phone": "+12025550143"}, "consent_ledger": [], "messages": [], "provider_exchanges": []})), Refusals),
     security(("key" = []))
 )]
 async fn export(State(web): State<Web>, Key(actor): Key, Path(id): Path<UserId>) -> Answer {

@@ -288,7 +288,7 @@ async fn changes_take_a_tag_and_an_idempotency_key() {
     let mut untagged = Vec::new();
     for operation in operations().into_iter().filter(|operation| !operation.method.is_safe()) {
         let place = operation.place();
-        for wrong in ["", " ", &"x".repeat(1_000)] {
+        for wrong in ["", " ", "a b", &"x".repeat(1_000)] {
             let request = api.ask(&operation, "").header("idempotency-key", wrong);
             api.refused(&place, request, &[400]).await;
         }

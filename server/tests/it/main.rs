@@ -7,6 +7,7 @@ mod connections;
 mod conventions;
 mod doors;
 mod kill;
+mod once;
 mod preferences;
 mod process;
 mod remote;

@@ -87,7 +87,7 @@ fn each_word_has_its_place() {
     only_in("Uuid::now_v7", &["engine/src/clock.rs", "engine/src/limits.rs", "engine/src/testing"]);
     only_in(
         "StatusCode::from_u16",
-        &["server/src/problem.rs", "server/src/api/guard.rs", "app/src/api.rs", "simulator/src/", "engine/src/twilio"],
+        &["server/src/problem.rs", "server/src/api/once.rs", "app/src/api.rs", "simulator/src/", "engine/src/twilio"],
     );
 }
 
