@@ -79,7 +79,7 @@ fn text(schema: &Value, name: &str) -> Value {
         "filter" => "city = \"Boston\"",
         "evidence" => "web form 12",
         "reason" => "asked by letter",
-        "key" => "01a21b02-efa0-720a-991b-f0bccf771898-1",
+        "key" => "news",
         "next" | "prev" => "kq3Zt8k2T1m5c0F7xVv6bQ",
         _ => "…",
     };

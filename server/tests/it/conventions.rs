@@ -299,7 +299,7 @@ async fn changes_take_a_tag_and_an_idempotency_key() {
                 described: operation.described.clone(),
                 method: operation.method.clone(),
             };
-            api.ask(&again, "").header("idempotency-key", &place)
+            api.ask(&again, "").header("idempotency-key", place.replace(' ', "-"))
         };
         if operation.path.contains(NOBODY) {
             let first = send(&operation.path).send().await.unwrap();

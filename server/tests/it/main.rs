@@ -8,6 +8,7 @@ mod conventions;
 mod doors;
 mod kill;
 mod once;
+mod operations;
 mod preferences;
 mod process;
 mod remote;
