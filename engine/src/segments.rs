@@ -243,9 +243,7 @@ async fn total_by(engine: &Engine, checked: &Checked) -> Result<i64> {
         Some((sql, params)) => (sql, params, false),
         None => {
             let Matching { sql, params, by_index } = where_matching(engine, conn, checked, Reach::Everyone, 1).await?;
-            // A column that is never null and in no index: people are read in the order in which they lie. PostgreSQL would
-            // choose a smaller index, and look up for each entry whether everyone sees it.
-            (format!("SELECT count(u.created_at) AS value FROM users u WHERE {sql}"), params, by_index)
+            (format!("SELECT {} AS value FROM users u WHERE {sql}", db::count_in_order(conn)), params, by_index)
         }
     };
     let found = match by_index {

@@ -144,7 +144,9 @@ impl Order {
         if self.by_name {
             values.push(person(cursor)?.into());
             let id = values.len();
-            return Ok(format!("({key}, u.id) {sign} ((SELECT {key} FROM users u WHERE u.id = ${id}), ${id})"));
+            let name = format!("(SELECT {key} FROM users u WHERE u.id = ${id})");
+            // The name alone as well: SQLite goes to a place in an index of an expression by it, and not by the pair.
+            return Ok(format!("{key} {sign}= {name} AND ({key}, u.id) {sign} ({name}, ${id})"));
         }
         let (nanos, id) = cursor.split_once('.').ok_or_else(no_cursor)?;
         let at = DateTime::from_timestamp_nanos(nanos.parse().map_err(|_| no_cursor())?);
