@@ -1,6 +1,6 @@
 //! What holds for every operation of the API alike, asked of every operation that its description names.
 
-use crate::process::{Server, key};
+use crate::process::{Api, key};
 use domain::api_key::Scope;
 use reqwest::{Method, Response};
 use serde_json::{Map, Value, json};
@@ -42,18 +42,7 @@ impl Operation {
     }
 }
 
-struct Api {
-    server: Server,
-    key: String,
-}
-
 impl Api {
-    async fn start() -> Self {
-        let server = Server::start().await;
-        let key = key(&server, &Scope::ALL).await;
-        Self { server, key }
-    }
-
     fn ask(&self, operation: &Operation, query: &str) -> reqwest::RequestBuilder {
         let mut parts = operation.needed();
         parts.retain(|part| !query.starts_with(part.split_once('=').map_or("", |(name, _)| name)));

@@ -1,26 +1,13 @@
 //! What operations do, over the wire: people, segments, campaigns, single messages and webhooks, each through its life.
 
-use crate::process::{Server, key};
-use domain::api_key::Scope;
+use crate::process::Api;
 use engine::{Actor, test_sends};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-/// A server and a key that may do everything.
-struct Api {
-    server: Server,
-    key: String,
-}
-
 impl Api {
-    async fn start() -> Self {
-        let server = Server::start().await;
-        let key = key(&server, &Scope::ALL).await;
-        Self { server, key }
-    }
-
     /// Asks, and holds that the answer has this status; its JSON, or null.
-    async fn ask(&self, method: Method, path: &str, body: Option<Value>, status: u16) -> Value {
+    async fn answered(&self, method: Method, path: &str, body: Option<Value>, status: u16) -> Value {
         let request = self.server.http.request(method.clone(), format!("{}/api/v1{path}", self.server.url));
         let request = request.bearer_auth(&self.key);
         let answer = match body {
@@ -34,11 +21,11 @@ impl Api {
     }
 
     async fn get(&self, path: &str) -> Value {
-        self.ask(Method::GET, path, None, 200).await
+        self.answered(Method::GET, path, None, 200).await
     }
 
     async fn post(&self, path: &str, body: Value, status: u16) -> Value {
-        self.ask(Method::POST, path, Some(body), status).await
+        self.answered(Method::POST, path, Some(body), status).await
     }
 
     /// Makes something, and answers its id.
@@ -84,8 +71,8 @@ async fn people_are_merged_shown_whole_and_erased() {
     let held = api.get(&format!("/users/{kept}/export")).await;
     assert_eq!(held["user"]["phone"], "+447400123456");
     assert_eq!(held["merged_rows"][0]["phone"], "+447400123457");
-    api.ask(Method::DELETE, &format!("/users/{kept}?suppress=false"), None, 204).await;
-    api.ask(Method::GET, &format!("/users/{kept}"), None, 404).await;
+    api.answered(Method::DELETE, &format!("/users/{kept}?suppress=false"), None, 204).await;
+    api.answered(Method::GET, &format!("/users/{kept}"), None, 404).await;
     // Nothing keeps the number from coming in again: it was not to be suppressed.
     assert!(!api.user("+447400123456").await.is_empty());
     api.server.stop().await;
@@ -120,23 +107,23 @@ async fn a_campaign_is_planned_copied_foreseen_and_put_away() {
     let at = |path: &str| format!("{place}/{path}");
     let preview = api.post("/campaigns/preview", form, 200).await;
     assert_eq!(preview["audience"], 1, "{preview}");
-    api.ask(Method::POST, &at("forecast"), None, 204).await;
+    api.answered(Method::POST, &at("forecast"), None, 204).await;
     let planned = json!({ "kind": "instant", "at": "2099-01-15T10:00:00Z" });
     assert_eq!(api.post(&at("schedule"), planned.clone(), 200).await["status"], "scheduled");
-    api.ask(Method::DELETE, &place, None, 409).await;
-    assert_eq!(api.ask(Method::POST, &at("unschedule"), None, 200).await["status"], "draft");
-    let copy = api.ask(Method::POST, &at("clone"), None, 201).await;
+    api.answered(Method::DELETE, &place, None, 409).await;
+    assert_eq!(api.answered(Method::POST, &at("unschedule"), None, 200).await["status"], "draft");
+    let copy = api.answered(Method::POST, &at("clone"), None, 201).await;
     assert_ne!(copy["id"], json!(id));
     assert_eq!(copy["form"]["audience"]["filter"], "consent.sms = opted_in");
     assert!(api.get(&at("costs")).await["data"].is_array());
     for (wrong, status) in [("pause", 409), ("resume", 409)] {
-        api.ask(Method::POST, &at(wrong), None, status).await;
+        api.answered(Method::POST, &at(wrong), None, status).await;
     }
     assert_eq!(api.post(&at("schedule"), planned, 200).await["status"], "scheduled");
-    assert_eq!(api.ask(Method::POST, &at("cancel"), None, 200).await["status"], "canceled");
-    assert!(!api.ask(Method::POST, &at("archive"), None, 200).await["archived_at"].is_null());
+    assert_eq!(api.answered(Method::POST, &at("cancel"), None, 200).await["status"], "canceled");
+    assert!(!api.answered(Method::POST, &at("archive"), None, 200).await["archived_at"].is_null());
     assert!(api.get("/campaigns?archived=true").await["data"].to_string().contains(&id));
-    assert!(api.ask(Method::POST, &at("unarchive"), None, 200).await["archived_at"].is_null());
+    assert!(api.answered(Method::POST, &at("unarchive"), None, 200).await["archived_at"].is_null());
     assert!(!api.get(&at("balance")).await.is_null());
     api.server.stop().await;
 }
@@ -169,15 +156,15 @@ async fn a_webhook_changes_its_secret_and_catches_up() {
     let made = api.post("/webhooks", form, 201).await;
     let id = made["webhook"]["id"].as_str().unwrap().to_owned();
     let place = format!("/webhooks/{id}");
-    let rotated = api.ask(Method::POST, &format!("{place}/rotate"), None, 200).await;
+    let rotated = api.answered(Method::POST, &format!("{place}/rotate"), None, 200).await;
     assert_ne!(rotated["secret"], made["secret"]);
     api.post(&format!("{place}/recover"), json!({ "since": "2026-06-02T17:00:00Z" }), 200).await;
     assert_eq!(api.get(&format!("{place}/deliveries")).await["data"], json!([]));
-    api.ask(Method::DELETE, &place, None, 204).await;
-    api.ask(Method::GET, &place, None, 404).await;
+    api.answered(Method::DELETE, &place, None, 204).await;
+    api.answered(Method::GET, &place, None, 404).await;
     let key = api.post("/keys", json!({ "name": "Shop", "scopes": ["users:read"], "expires_in_days": 90 }), 201).await;
     let place = format!("/keys/{}", key["key"]["id"].as_str().unwrap());
-    let ended = api.ask(Method::DELETE, &place, None, 200).await;
+    let ended = api.answered(Method::DELETE, &place, None, 200).await;
     assert!(!ended["revoked_at"].is_null(), "{ended}");
     api.server.stop().await;
 }

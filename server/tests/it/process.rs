@@ -46,6 +46,23 @@ pub async fn key(server: &Server, scopes: &[Scope]) -> String {
     api_keys::create(&server.engine, &Actor::system(), &form).await.unwrap().secret
 }
 
+/// A server and a key that may do everything.
+pub struct Api {
+    /// The server.
+    pub server: Server,
+    /// The key.
+    pub key: String,
+}
+
+impl Api {
+    /// Starts them.
+    pub async fn start() -> Self {
+        let server = Server::start().await;
+        let key = key(&server, &Scope::ALL).await;
+        Self { server, key }
+    }
+}
+
 impl Server {
     /// Starts one with an administrator and nothing else.
     pub async fn start() -> Self {
