@@ -4,7 +4,7 @@ use crate::{
     Engine, Result,
     actor::{Actor, authorize},
     audit::{self, Act},
-    signing, users,
+    signing, subscriptions, users,
 };
 use domain::{
     ids::UserId,
@@ -20,7 +20,9 @@ use serde_json::json;
 /// [`crate::Error::NotFound`], [`crate::Error::Forbidden`].
 pub async fn receipt(engine: &Engine, actor: &Actor, user: UserId) -> Result<SignedReceipt> {
     authorize(Operation::UserExport, actor)?;
-    let detail = users::get(engine, actor, user).await?;
+    authorize(Operation::UserRead, actor)?;
+    let conn = engine.db.read();
+    let (person, topics) = (users::load(conn, user).await?, subscriptions::of_user(conn, user).await?);
     // All of it, so that whoever has the receipt can reckon the states for themselves.
     let (mut ledger, mut page) = (Vec::new(), PageRequest { after: None, limit: LIMIT_MAX });
     loop {
@@ -36,10 +38,10 @@ pub async fn receipt(engine: &Engine, actor: &Actor, user: UserId) -> Result<Sig
         "issuer": engine.limits.public_url.as_str(),
         "issued_at": engine.clock.now(),
         "user_id": user,
-        "phone": detail.user.phone,
-        "whatsapp_id": detail.user.whatsapp_id,
-        "channels": detail.user.consents,
-        "topics": detail.subscriptions,
+        "phone": person.phone,
+        "whatsapp_id": person.whatsapp_id,
+        "channels": person.consents,
+        "topics": topics,
         "ledger": ledger,
     })
     .to_string();
